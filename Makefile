@@ -1,0 +1,46 @@
+# Every target works on a fresh clone with python3, make and the package registries; the Kafka tests also need Java and Maven.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: install run test check format soak e2e clean help
+
+help:            ## list the targets
+	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 12
+
+install: $(STAMP) ## make .venv with adaptd, its training extra and the development tools
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 14) else "adaptd needs Python 3.11 to 3.13; this is %d.%d. Try: make PYTHON=python3.12 install" % v[:2])'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade 'pip>=24'
+	$(BIN)/pip install --quiet -e '.[train,dev]'
+	touch $(STAMP)
+
+run: install     ## the demo: a small model gets better from simulated feedback, in under five minutes
+	$(BIN)/adaptd demo
+
+check: install   ## lint, format, types, import rules, docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest tests/docs -p no:randomly
+
+format: install  ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: install    ## unit, contracts, a short real Kafka; under 12 minutes
+	$(BIN)/python -m pytest -m "not soak and not e2e"
+
+soak: install    ## 20 kills of the daemon on real Kafka, 5 while it trains; negative controls
+	$(BIN)/python -m pytest -m soak -s --timeout=3600
+
+e2e: install     ## the demo over seeds, with and without the hostile user
+	$(BIN)/python -m pytest -m e2e -s --timeout=3600
+
+clean:           ## remove what these targets made
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .cache adaptd-demo
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

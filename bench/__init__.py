@@ -1,0 +1,1 @@
+"""Measurements whose figures stand in `docs/`; each is one script, run as `python -m bench.<name>`."""

@@ -1,0 +1,239 @@
+"""The join: all events of one interaction as one example. A pure function of the events; arrival leaves no trace.
+
+Order is `(occurred_at, event_id)`. Slots: the scalar (ratings, thumbs and validations together), the latest correction,
+the latest demonstration, every pair. Whose text and whose user are taken, what a retraction takes back, and when an
+example counts as joined is said at the function that decides it. Folds, settling and reservation are not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from storage.records import (
+    Correction,
+    Demonstration,
+    Event,
+    Example,
+    Message,
+    Pair,
+    Preference,
+    Rating,
+    Retraction,
+    Scalar,
+    Signal,
+    Target,
+    Thumb,
+    Validation,
+)
+from storage.records.settings import Settings, setting
+
+from .rewards import Aggregate
+from .signals import signal_of
+from .similarity import SimilaritySettings
+
+_LEARNABLE = (Correction, Demonstration, Preference)
+_SCALARS = (Rating, Thumb, Validation)
+
+
+class JoinSettings(Settings):
+    """How several scalars on one answer become one."""
+
+    aggregate: Aggregate = setting("last", doc="of one criterion's ratings, thumbs and validations, which counts")
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The example, and the signals by event_id that could be computed only now, to be stored with their events."""
+
+    example: Example
+    signals: Mapping[str, Signal]
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What the feedback is about: the prompt, the answer, and who gave and asked for it."""
+
+    messages: tuple[Message, ...]
+    response: str | None
+    finish_reason: str | None
+    model: str | None
+    adapter: str | None
+    user_id: str | None
+
+
+def join(events: Sequence[Event], settings: JoinSettings, similarity: SimilaritySettings) -> Joined:
+    """The example of one interaction, from all events of one (task, interaction_id), in any order.
+
+    Retractions that name an event of this interaction may be among them, whatever interaction they carry themselves.
+    `revision` is 1 + corrections + demonstrations + preferences, retracted ones too, so that it never falls.
+    Raises ValueError for no events.
+    """
+    if not events:
+        raise ValueError("join: no events; an example needs at least one")
+    ordered = sorted(events, key=lambda event: (event.occurred_at, event.event_id))
+    told = [event for event in ordered if not isinstance(event.body, Retraction)]
+    live = _live(told, [event for event in ordered if isinstance(event.body, Retraction)])
+    subject = _subject(live or told)
+    signals = _late_signals(told, subject, similarity)
+    scored = [replace(event, signal=signals[event.event_id]) if event.event_id in signals else event for event in live]
+    return Joined(_example(ordered, told, scored, subject, settings, similarity), signals)
+
+
+def _live(told: Sequence[Event], retractions: Sequence[Event]) -> list[Event]:
+    """What nobody took back. An interaction that is taken back leaves nothing live: its prompt may not be used."""
+    live = [event for event in told if not any(_takes_back(each, event) for each in retractions)]
+    lost = any(event.kind == "interaction" for event in told) and not any(e.kind == "interaction" for e in live)
+    return [] if lost else live
+
+
+def _takes_back(retraction: Event, target: Event) -> bool:
+    """A retraction counts from the user who said it (both known), or from a trusted app; whenever it came.
+
+    It names one event, or the whole interaction: then it takes back all that its user said there, and nobody else's.
+    Retractions are not taken back themselves.
+    """
+    body = retraction.body
+    if not isinstance(body, Retraction):
+        return False
+    meant = target.event_id == body.event_id or target.interaction_id == body.interaction_id
+    same_user = target.user_id is not None and target.user_id == retraction.user_id
+    return meant and (retraction.trusted or same_user)
+
+
+def _subject(events: Sequence[Event]) -> _Subject:
+    """From the interaction where it has come, else from the first feedback that carries it.
+
+    The user is the interaction's, else the first known one. Model, adapter and finish_reason belong to the response and
+    come from the event that gave it; the first two from any other event where that one is silent.
+    """
+    first = sorted(events, key=lambda event: event.kind != "interaction")  # stable: else by time
+    answered = next((event for event in first if event.response is not None), None)
+    named = first if answered is None else [answered, *first]
+    return _Subject(
+        messages=next((event.messages for event in first if event.messages), ()),
+        response=answered.response if answered else None,
+        finish_reason=answered.finish_reason if answered else None,
+        model=next((event.model for event in named if event.model is not None), None),
+        adapter=next((event.adapter for event in named if event.adapter is not None), None),
+        user_id=next((event.user_id for event in first if event.user_id is not None), None),
+    )
+
+
+def _late_signals(told: Sequence[Event], subject: _Subject, similarity: SimilaritySettings) -> dict[str, Signal]:
+    """Signals that were not known, or are others now: corrections whose response comes with another event."""
+    found = {}
+    for event in told:
+        lent = isinstance(event.body, Correction) and event.response is None
+        if lent or event.signal is None:
+            signal = signal_of(event.body, subject.response if lent else event.response, similarity)
+            if signal is not None and signal != event.signal:
+                found[event.event_id] = signal
+    return found
+
+
+def _example(
+    ordered: Sequence[Event],
+    told: Sequence[Event],
+    live: Sequence[Event],
+    subject: _Subject,
+    settings: JoinSettings,
+    similarity: SimilaritySettings,
+) -> Example:
+    feedback = [event for event in live if event.kind != "interaction"]
+    return Example(
+        task=ordered[0].task,
+        interaction_id=_interaction_id(told or ordered),
+        revision=1 + sum(isinstance(event.body, _LEARNABLE) for event in told),
+        joined=any(_carries_all(event) for event in live or told),
+        withdrawn=bool(told) and not live,
+        messages=subject.messages,
+        response=subject.response,
+        finish_reason=subject.finish_reason,
+        model=subject.model,
+        adapter=subject.adapter,
+        user_id=subject.user_id,
+        users=_users(feedback, subject),
+        first_seen_at=min(event.received_at for event in ordered),
+        last_signal_at=max((event.received_at for event in feedback), default=None),
+        effective_at=max(event.effective_at for event in feedback or live or told or ordered),
+        scalar=_scalar(feedback, subject, settings),
+        correction=_correction(feedback, subject, similarity),
+        demonstration=_demonstration(feedback, subject),
+        pairs=tuple(_pair(event, event.body, subject) for event in feedback if isinstance(event.body, Preference)),
+    )
+
+
+def _interaction_id(events: Sequence[Event]) -> str:
+    """The events' own; of a retraction that came before all else, the interaction that it names."""
+    body = events[0].body
+    named = body.interaction_id if isinstance(body, Retraction) else None
+    return named or events[0].interaction_id
+
+
+def _carries_all(event: Event) -> bool:
+    """Whether this event alone makes an example of it: prompt, and the text that was judged where there is one."""
+    if event.kind == "interaction" or event.self_contained:
+        return True
+    judged_here = event.response is not None or isinstance(event.body, Preference | Demonstration)
+    return bool(event.messages) and judged_here
+
+
+def _user_of(event: Event, subject: _Subject) -> str | None:
+    """Who gave the feedback; where it does not say, whose interaction it is, so that nobody slips through the caps."""
+    return event.user_id if event.user_id is not None else subject.user_id
+
+
+def _users(feedback: Sequence[Event], subject: _Subject) -> tuple[str, ...]:
+    users = (_user_of(event, subject) for event in feedback)
+    return tuple(dict.fromkeys(user for user in users if user is not None))
+
+
+def _judges_subject(event: Event, subject: _Subject) -> bool:
+    """A reward belongs to the text that was judged: feedback that quotes another answer says nothing about this one."""
+    return event.response is None or subject.response is None or event.response.strip() == subject.response.strip()
+
+
+def _scalar(feedback: Sequence[Event], subject: _Subject, settings: JoinSettings) -> Scalar | None:
+    """Per criterion (of ratings, thumbs and validations alike) one signal by `aggregate`, then the mean of those."""
+    scalars = [event for event in feedback if isinstance(event.body, _SCALARS) and _judges_subject(event, subject)]
+    by_criterion: dict[str | None, list[float]] = {}
+    for event in scalars:
+        if event.signal is not None and isinstance(event.body, _SCALARS):
+            by_criterion.setdefault(event.body.criterion, []).append(event.signal.value)
+    if not by_criterion:
+        return None
+    signal = fmean(_aggregate(values, settings.aggregate) for values in by_criterion.values())
+    return Scalar(signal, len(scalars), max(event.effective_at for event in scalars))
+
+
+def _aggregate(values: Sequence[float], how: Aggregate) -> float:
+    if how == "mean":
+        return fmean(values)
+    if how in ("min", "max"):
+        return min(values) if how == "min" else max(values)
+    return values[0 if how == "first" else -1]
+
+
+def _correction(feedback: Sequence[Event], subject: _Subject, similarity: SimilaritySettings) -> Target | None:
+    """The latest. Its signal is about the example's response; 0 while that has not come, when nothing is made of it."""
+    for event in reversed(feedback):
+        if isinstance(event.body, Correction):
+            signal = event.signal
+            if subject.response is None or event.response not in (None, subject.response):
+                signal = signal_of(event.body, subject.response, similarity)
+            value = signal.value if signal else 0.0
+            return Target(event.body.corrected, value, event.effective_at, _user_of(event, subject))
+    return None
+
+
+def _demonstration(feedback: Sequence[Event], subject: _Subject) -> Target | None:
+    for event in reversed(feedback):
+        if isinstance(event.body, Demonstration):
+            return Target(event.body.demonstrated, 1.0, event.effective_at, _user_of(event, subject))
+    return None
+
+
+def _pair(event: Event, body: Preference, subject: _Subject) -> Pair:
+    return Pair(body.chosen, body.rejected, body.tie, event.effective_at, _user_of(event, subject))

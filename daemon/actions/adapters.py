@@ -1,0 +1,106 @@
+"""`adaptd adapters list|show|promote|rollback`: the succession of a task's adapters, and changing it by hand."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import Connection
+
+from daemon.actions.context import Context
+from daemon.errors import Denied, NotFound
+from storage import decisions, registry, updates
+from storage.errors import ArtifactCorrupt, UnknownAdapter
+from storage.records import Adapter, Decision
+
+
+class AdapterView(BaseModel):
+    name: str
+    task: str
+    state: str
+    parent: str | None
+    update_id: int | None
+    created_at: datetime
+    score: float | None
+
+
+class AdapterDetail(AdapterView):
+    base_hash: str
+    directory: str | None
+    files: dict[str, str]
+    manifest: dict[str, Any]
+
+
+def list_adapters(context: Context, task: str | None = None) -> list[AdapterView]:
+    """By task and version."""
+    return context.store.read(lambda tx: [_view(tx, a) for a in registry.list_adapters(tx, task)])
+
+
+def show_adapter(context: Context, name: str) -> AdapterDetail:
+    """Raises NotFound when there is none of that name."""
+    return context.store.read(lambda tx: _detail(tx, _known(tx, name)))
+
+
+def promote_adapter(context: Context, name: str, actor: str = "operator") -> AdapterView:
+    """Make an adapter the champion by hand; the gate is not asked. Its files are checked first (I4)."""
+    adapter = context.store.read(lambda tx: _known(tx, name))
+    if adapter.state == "champion":
+        raise Denied(f"{name} is the champion already")
+    return _enthrone(context, adapter, f"promoted by hand: {name}", actor, "promote")
+
+
+def roll_back(context: Context, task: str, actor: str = "operator") -> AdapterView:
+    """Bring back the champion before this one. Raises NotFound for an unknown task, Denied where there is none."""
+    previous = context.store.read(lambda tx: _previous(tx, task))
+    return _enthrone(context, previous, f"rolled back by hand to {previous.name}", actor, "rollback")
+
+
+def _previous(tx: Connection, task: str) -> Adapter:
+    line = registry.line_of(tx, task)
+    if line is None:
+        raise NotFound(f"no task {task} has a line of adapters; `adaptd adapters list` shows those that do")
+    previous = registry.previous_champion(tx, task)
+    if previous is None:
+        raise Denied(f"{line.champion} is the first of its line; there is nothing to go back to")
+    return previous
+
+
+def _enthrone(context: Context, adapter: Adapter, reason: str, actor: str, kind: str) -> AdapterView:
+    """Checks the files first. Raises Denied where they, or the adapter's state, forbid it."""
+    now = context.clock()
+
+    def change(tx: Connection) -> AdapterView:
+        registry.set_champion(tx, adapter.task, adapter.name, now, reason)
+        decisions.record(
+            tx, Decision(at=now, kind=kind, reason=reason, task=adapter.task, subject=adapter.name, actor=actor)
+        )
+        return _view(tx, _known(tx, adapter.name))
+
+    try:
+        if adapter.version:
+            context.artifacts.verify(adapter)
+        view = context.store.write(change)
+    except (ArtifactCorrupt, UnknownAdapter) as error:
+        raise Denied(str(error)) from None
+    if context.live:
+        context.live.release_soon()
+    return view
+
+
+def _known(tx: Connection, name: str) -> Adapter:
+    adapter = registry.get_adapter(tx, name)
+    if adapter is None:
+        raise NotFound(f"there is no adapter {name}; `adaptd adapters list` shows those that are")
+    return adapter
+
+
+def _view(tx: Connection, adapter: Adapter) -> AdapterView:
+    scores = {score.adapter: score.value for score in updates.scores(tx, adapter.task)}
+    plain = {name: getattr(adapter, name) for name in AdapterView.model_fields if name != "score"}
+    return AdapterView(**plain, score=scores.get(adapter.name))
+
+
+def _detail(tx: Connection, adapter: Adapter) -> AdapterDetail:
+    more = {name: getattr(adapter, name) for name in ("base_hash", "directory", "files", "manifest")}
+    return AdapterDetail(**_view(tx, adapter).model_dump(), **more)

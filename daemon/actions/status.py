@@ -1,0 +1,182 @@
+"""`adaptd status` and `GET /v1/status`: how everything stands, in one answer. Its JSON is a promise (docs)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import Connection
+
+from daemon.actions.context import Context
+from daemon.config import ANY_TASK, TaskConfig
+from storage import buffer, intake, registry, updates
+from storage.records import Line, Update, UpdateState
+
+
+class EventCounts(BaseModel):
+    received: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    dead_letters: int = 0
+    refused: int = 0
+    quarantined: int = 0
+
+
+class SourceStatus(BaseModel):
+    name: str
+    state: str
+    lag: int | None
+    reason: str = ""
+    lost_records: int = 0
+
+
+class ChampionStatus(BaseModel):
+    adapter: str
+    since: datetime
+    score: float | None
+    serving: bool
+
+
+class BatchStatus(BaseModel):
+    have: int
+    need: int
+    state: str
+    reason: str
+
+
+class RunningStatus(BaseModel):
+    update_id: int
+    state: str
+    since: datetime
+    reason: str
+
+
+class UpdatesStatus(BaseModel):
+    running: RunningStatus | None
+    queued: int
+    totals: dict[str, int]
+    last_failure: str = ""
+
+
+class ScoreStatus(BaseModel):
+    adapter: str
+    metric: str
+    value: float
+
+
+class TaskStatus(BaseModel):
+    champion: ChampionStatus | None
+    batch: BatchStatus | None
+    learners: dict[str, bool]
+    examples: dict[str, int]
+    updates: UpdatesStatus
+    scores: list[ScoreStatus]
+
+
+class Status(BaseModel):
+    ready: bool
+    not_ready: list[str]
+    version: str
+    started_at: datetime | None
+    roles: list[str]
+    config: dict[str, Any]
+    events: EventCounts
+    sources: list[SourceStatus]
+    services: dict[str, str]
+    tasks: dict[str, TaskStatus]
+
+
+COUNTED_TOTALS: tuple[UpdateState, ...] = ("promoted", "held", "rejected", "failed", "cancelled", "expired")
+
+
+def status(context: Context) -> Status:
+    """Everything in one short read of the store plus what runs."""
+    live = context.live
+    not_ready = live.not_ready() if live else ["no daemon: this is read from the store"]
+    totals = context.store.read(intake.totals)
+    return Status(
+        ready=not not_ready,
+        not_ready=not_ready,
+        version=adaptd_version(),
+        started_at=live.started_at if live else None,
+        roles=list(live.roles) if live else [],
+        config={"loaded_at": live.started_at if live else None, "last_reload": "ok"},
+        events=EventCounts(**{name: getattr(totals, name, 0) for name in EventCounts.model_fields}),
+        sources=_sources(context),
+        services=dict(live.services()) if live else {},
+        tasks=context.store.read(lambda tx: _tasks(context, tx)),
+    )
+
+
+def adaptd_version() -> str:
+    try:
+        return version("adaptd")
+    except PackageNotFoundError:  # run from a folder, not installed
+        return "0+unknown"
+
+
+def _sources(context: Context) -> list[SourceStatus]:
+    views = context.live.sources() if context.live else []
+    return [
+        SourceStatus(
+            name=view.name,
+            state=view.health.state,
+            reason=view.health.reason,
+            lag=view.lag,
+            lost_records=view.health.lost_records,
+        )
+        for view in views
+    ]
+
+
+def _tasks(context: Context, tx: Connection) -> dict[str, TaskStatus]:
+    config = context.config()
+    names = {name for name in config.tasks if name != ANY_TASK} | {line.task for line in registry.list_lines(tx)}
+    return {name: _task(context, tx, name, config.task(name)) for name in sorted(names)}
+
+
+def _task(context: Context, tx: Connection, task: str, in_force: TaskConfig | None) -> TaskStatus:
+    scores = updates.scores(tx, task)
+    decision = context.live.batch_of(task) if context.live else None
+    return TaskStatus(
+        champion=_champion(context, registry.line_of(tx, task), {s.adapter: s.value for s in scores}),
+        batch=decision
+        and BatchStatus(have=decision.have, need=decision.need, state=decision.state, reason=decision.reason),
+        learners=in_force.learners.model_dump() if in_force else {},
+        examples=asdict(buffer.buffer_counts(tx, task)),
+        updates=_updates(tx, task),
+        scores=[ScoreStatus(adapter=s.adapter, metric=s.metric, value=s.value) for s in scores],
+    )
+
+
+def _champion(context: Context, line: Line | None, scores: dict[str, float]) -> ChampionStatus | None:
+    if line is None:
+        return None
+    route = context.live.routes().get(line.task) if context.live else None
+    return ChampionStatus(
+        adapter=line.champion,
+        since=line.since,
+        score=scores.get(line.champion),
+        serving=bool(route and route.champion == line.champion),
+    )
+
+
+def _updates(tx: Connection, task: str) -> UpdatesStatus:
+    totals = updates.totals(tx, task)
+    unfinished: Update | None = updates.running_update(tx, task)
+    failed = [update for update in updates.list_updates(tx, task, limit=5) if update.state == "failed"]
+    return UpdatesStatus(
+        running=unfinished
+        and RunningStatus(
+            update_id=unfinished.update_id,
+            state=unfinished.state,
+            since=unfinished.changed_at,
+            reason=unfinished.reason,
+        ),
+        queued=totals.get("queued", 0),
+        totals={name: totals.get(name, 0) for name in COUNTED_TOTALS},
+        last_failure=failed[0].reason if failed else "",
+    )

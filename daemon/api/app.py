@@ -1,0 +1,137 @@
+"""The routes. Each parses, calls one action and prints what it returns; errors become one JSON shape.
+
+Reads and writes run in worker threads, so that a slow store never holds up `/healthz` (I7).
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from daemon.actions.adapters import list_adapters, promote_adapter, roll_back, show_adapter
+from daemon.actions.context import Context
+from daemon.actions.decisions import list_decisions
+from daemon.actions.emit_events import EmitReport, emit_events, refuse
+from daemon.actions.routes import routes
+from daemon.actions.status import adaptd_version, status
+from daemon.actions.updates import cancel_update, list_updates, show_update
+from daemon.api.bodies import read_body
+from daemon.api.errors import RETRY_AFTER_S, answer_errors, error_answer
+from daemon.errors import TooLarge
+from daemon.metrics.exposition import CONTENT_TYPE, Metrics
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+
+
+def create_app(context: Context, metrics: Metrics) -> FastAPI:
+    """The daemon's HTTP application over one context."""
+    app = FastAPI(title="adaptd", version=adaptd_version(), docs_url="/docs", redoc_url=None)
+    _health(app, context, metrics)
+    _events(app, context)
+    _reads(app, context)
+    _deeds(app, context)
+    answer_errors(app)
+    return app
+
+
+def _health(app: FastAPI, context: Context, metrics: Metrics) -> None:
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    async def readyz() -> JSONResponse:
+        missing = context.live.not_ready() if context.live else ["no daemon"]
+        return JSONResponse({"ready": not missing, "not_ready": missing}, 503 if missing else 200)
+
+    @app.get("/metrics")
+    def metrics_page() -> Response:
+        return Response(metrics.page(status(context), context.config().declared), media_type=CONTENT_TYPE)
+
+
+def _events(app: FastAPI, context: Context) -> None:
+    api = context.config().api
+    places = threading.BoundedSemaphore(api.max_waiting)
+
+    @app.post("/v1/events")
+    async def events(request: Request) -> Response:
+        body = await _bounded_body(request, api.max_body)
+        if body is None:
+            refuse(context)
+            return error_answer(413, f"the request is larger than {api.max_body} bytes; send fewer events at once")
+        if not places.acquire(blocking=False):
+            refuse(context)
+            return error_answer(429, "too many requests wait for the store; send again", RETRY_AFTER_S)
+        try:
+            report = await to_thread.run_sync(lambda: _emit(context, body, dict(request.headers)))
+        finally:
+            places.release()
+        unread = report.dead_letters and not report.stored and not report.duplicates
+        return JSONResponse(report.model_dump(), 422 if unread else 200)
+
+
+def _emit(context: Context, body: bytes, headers: dict[str, str]) -> EmitReport:
+    try:
+        sent = read_body(body, headers)
+    except TooLarge:
+        refuse(context)
+        raise
+    return emit_events(context, sent.events, sent.headers)
+
+
+async def _bounded_body(request: Request, most_bytes: int) -> bytes | None:
+    """The body, or None as soon as it is longer than allowed."""
+    parts = bytearray()
+    async for part in request.stream():
+        parts += part
+        if len(parts) > most_bytes:
+            return None
+    return bytes(parts)
+
+
+def _reads(app: FastAPI, context: Context) -> None:
+    @app.get("/v1/status")
+    def read_status() -> Any:
+        return status(context)
+
+    @app.get("/v1/routes")
+    def read_routes() -> Any:
+        return routes(context)
+
+    @app.get("/v1/updates")
+    def read_updates(task: str | None = None, limit: Limit = 50) -> Any:
+        return list_updates(context, task, limit)
+
+    @app.get("/v1/updates/{update_id}")
+    def read_update(update_id: int) -> Any:
+        return show_update(context, update_id)
+
+    @app.get("/v1/adapters")
+    def read_adapters(task: str | None = None) -> Any:
+        return list_adapters(context, task)
+
+    @app.get("/v1/adapters/{name:path}")
+    def read_adapter(name: str) -> Any:
+        return show_adapter(context, name)
+
+    @app.get("/v1/decisions")
+    def read_decisions(after: int = 0, task: str | None = None, limit: Limit = 200) -> Any:
+        return list_decisions(context, after, task, limit)
+
+
+def _deeds(app: FastAPI, context: Context) -> None:
+    @app.post("/v1/updates/{update_id}/cancel")
+    def cancel(update_id: int) -> Any:
+        return cancel_update(context, update_id)
+
+    @app.post("/v1/promote")
+    def promote(adapter: str) -> Any:
+        return promote_adapter(context, adapter)
+
+    @app.post("/v1/rollback")
+    def rollback(task: str) -> Any:
+        return roll_back(context, task)

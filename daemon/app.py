@@ -1,0 +1,271 @@
+"""The daemon as a whole: starts its parts in order, waits for a signal, stops them in order.
+
+Reads top to bottom: start, main loop, stop. Every part is a thread or a process of its own; this file only joins
+them. Roles decide which parts there are, and a daemon without the `learn` role needs no model.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection
+
+from consumers.sources import Clock, Source, SourceSettings, source_types
+from daemon.actions.context import Context, EngineRoute, SourceView, utc_now
+from daemon.api.app import create_app
+from daemon.api.server import ApiServer, bind
+from daemon.config import Config
+from daemon.errors import ConfigError, StoreBusy, UsageError
+from daemon.executors import TrainingNotInstalled
+from daemon.gateway_service import gateway_service
+from daemon.intake import Intake, Outcome, Parcel
+from daemon.intake_loop import IntakeLoop
+from daemon.learning import Learning
+from daemon.metrics.exposition import Metrics
+from daemon.polling import PollLoop
+from daemon.supervisor import Service
+from learners.batching import BatchDecision
+from learners.errors import LearnerError
+from storage import intake as intake_store
+from storage.artifacts import Artifacts
+from storage.errors import StorageError
+from storage.records import Claim, Poll, Stream
+from storage.store import Store
+
+log = structlog.get_logger(__name__)
+
+ROLES = ("intake", "learn", "api", "gateway")
+TICK_S = 0.2
+JOIN_TIMEOUT_S = 10.0
+
+
+class App:
+    """`run` returns when the daemon has stopped; everything it opened is closed by then, on errors too."""
+
+    def __init__(self, config: Config, roles: Sequence[str], clock: Callable[[], datetime] = utc_now) -> None:
+        unknown = set(roles) - set(ROLES)
+        if unknown:
+            raise UsageError(f"--role {','.join(sorted(unknown))}: unknown; known are {', '.join(ROLES)}")
+        if not roles:
+            raise UsageError(f"--role: name at least one of {', '.join(ROLES)}")
+        self.config, self.clock = config, clock
+        self.roles = tuple(role for role in ROLES if role in roles)
+        self.started_at = clock()
+        self.metrics = Metrics()
+        self._stopping = threading.Event()
+        self._closing = ExitStack()
+        self._polls: list[PollLoop] = []
+        self._intake_loop: IntakeLoop | None = None
+        self._learning: Learning | None = None
+        self._gateway: Service | None = None
+        self._api: ApiServer | None = None
+        self._refusing = threading.Lock()
+        self._refused: Counter[str] = Counter()
+
+    def run(self) -> None:
+        """Start, serve until `stop`, SIGTERM or SIGINT, stop. Signals reach a process's main thread alone."""
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda _number, _frame: self.stop())
+        with self._closing:
+            self._start()
+            log.info("adaptd is running", roles=list(self.roles), tasks=sorted(self.config.tasks))
+            while not self._stopping.wait(TICK_S):
+                self._tick()
+            log.info("stopping")
+
+    def stop(self) -> None:
+        """Ask it to stop; `run` returns when it has. Safe from any thread."""
+        self._stopping.set()
+
+    def _tick(self) -> None:
+        if self._gateway is not None:
+            self._gateway.tick(time.monotonic())
+        self._count_refused()
+
+    # Start: what can refuse comes first, so that a wrong setting stops everything before anything runs.
+
+    def _start(self) -> None:
+        listener = bind(self.config.api.host, self.config.api.port, "api.port") if "api" in self.roles else None
+        if listener is not None:
+            self._closing.callback(listener.close)
+        self.store = Store.open(self.config.storage.url)
+        self._closing.callback(self.store.close)
+        self._closing.callback(self._count_refused)
+        for warning in self.store.warnings:
+            log.warning(warning)
+        self.artifacts = _artifacts(Path(self.config.storage.artifacts))
+        self.intake = Intake(self.store, lambda: self.config, self.clock)
+        self.context = Context(self.store, self.artifacts, lambda: self.config, self.clock, live=self)
+        if "learn" in self.roles:
+            self._start_learning()
+        if "intake" in self.roles:
+            self._start_intake()
+        if listener is not None:
+            self._start_api(listener)
+        if "gateway" in self.roles and self.config.gateway.enabled:
+            self._start_gateway()
+
+    def _start_learning(self) -> None:
+        self._learning = Learning(self.store, self.artifacts, lambda: self.config, self.clock)
+        self._closing.callback(self._learning.stop)
+        try:
+            self._learning.start()
+        except (LearnerError, TrainingNotInstalled) as error:
+            raise ConfigError(
+                f"{str(error).rstrip('.')}; to collect feedback without training: adaptd run --role intake,api"
+            ) from error
+
+    def _start_intake(self) -> None:
+        self._intake_loop = IntakeLoop(self.intake, observe=self._observe)
+        self._intake_loop.start()
+        self._closing.callback(self._stop_intake, self._intake_loop)
+        for settings in self.config.sources:
+            opener = source_types()[settings.type].open
+            if opener is not None:  # HTTP is not polled
+                self._start_source(settings, opener)
+
+    def _start_source(self, settings: SourceSettings, opener: Callable[[Any, Clock], Source]) -> None:
+        source = opener(settings, self.clock)
+        loop = PollLoop(
+            source,
+            take=self._take,
+            look_up=lambda stream: self.store.read(lambda tx: intake_store.claim_of(tx, stream)),
+            parcel_of=parcel_maker(settings),
+            hand_over=lambda parcel: self._offer(loop, parcel),
+        )
+        loop.start()
+        self._polls.append(loop)
+
+    def _start_api(self, listener: socket.socket) -> None:
+        self._api = ApiServer(create_app(self.context, self.metrics), listener)
+        self._closing.callback(self._api.stop)
+        self._api.start()
+
+    def _start_gateway(self) -> None:
+        self._gateway = gateway_service(self.config)
+        self._closing.callback(self._gateway.stop)
+
+    # Stop: first no more comes in, then what came in is finished, then the rest (the ExitStack goes backwards).
+
+    def _stop_intake(self, intake_loop: IntakeLoop) -> None:
+        for loop in self._polls:
+            loop.stop()
+        intake_loop.stop()
+        intake_loop.join(JOIN_TIMEOUT_S)
+        for loop in self._polls:
+            loop.join(JOIN_TIMEOUT_S)
+
+    # Intake's wiring.
+
+    def _take(self, stream: Stream, start: int) -> Claim:
+        return self.store.write(lambda tx: intake_store.take(tx, stream, start))
+
+    def _offer(self, loop: PollLoop, parcel: Parcel) -> bool:
+        return self._intake_loop is not None and self._intake_loop.offer(loop, parcel)
+
+    def _observe(self, parcel: Parcel, outcome: Outcome) -> None:
+        self.metrics.observe(parcel, outcome, self.config.declared)
+        if self._learning is not None and outcome.stored:
+            self._learning.look_soon()
+
+    # What actions may see and use (daemon.actions.context.Live).
+
+    def not_ready(self) -> list[str]:
+        """Why this daemon cannot do its work, one line each; a broker or engine that is down is not among them."""
+        missing = []
+        if self.store.trouble:
+            missing.append(f"the store cannot be written: {self.store.trouble}")
+        if self._intake_loop is not None and (self._intake_loop.trouble or not self._intake_loop.is_alive()):
+            missing.append(self._intake_loop.trouble or "the intake loop has ended")
+        if self._learning is not None and not self._learning.ticking():
+            missing.append("the scheduler has not ticked for a while")
+        return missing
+
+    def sources(self) -> list[SourceView]:
+        return [SourceView(loop.source.name, loop.health(), loop.source.lag()) for loop in self._polls]
+
+    def batch_of(self, task: str) -> BatchDecision | None:
+        return self._learning.batch_of(task) if self._learning else None
+
+    def routes(self) -> Mapping[str, EngineRoute]:
+        return self._learning.routes() if self._learning else {}
+
+    def services(self) -> Mapping[str, str]:
+        found = {"gateway": self._gateway} if self._gateway else {}
+        found |= self._learning.services() if self._learning else {}
+        return {
+            name: service.state + (f": {service.reason}" if service.reason else "") for name, service in found.items()
+        }
+
+    def ingest(self, parcel: Parcel) -> Outcome:
+        """Raises StoreBusy when nothing could be made durable."""
+        try:
+            outcome = self.intake.ingest(parcel)
+        except StorageError as error:
+            raise StoreBusy(f"not stored: {error}; send again") from error
+        self._observe(parcel, outcome)
+        return outcome
+
+    def refused(self, source: str) -> None:
+        """Never waits for the store, which may be what the request was turned away for; the next tick counts it."""
+        self.metrics.refused(source)
+        with self._refusing:
+            self._refused[source] += 1
+
+    def _count_refused(self) -> None:
+        with self._refusing:
+            refused, self._refused = self._refused, Counter()
+        for source, times in refused.items():
+            try:
+                self.store.write(partial(_add_refused, source=source, times=times), timeout_s=TICK_S)
+            except StorageError:
+                with self._refusing:
+                    self._refused[source] += times
+
+    def release_soon(self) -> None:
+        if self._learning is not None:
+            self._learning.look_soon()
+
+    def cancel(self, update_id: int) -> None:
+        if self._learning is not None:
+            self._learning.cancel(update_id)
+
+
+def _artifacts(root: Path) -> Artifacts:
+    """Raises ConfigError where the folder cannot be used."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        artifacts = Artifacts(root)
+        artifacts.sweep()
+    except OSError as error:
+        raise ConfigError(f"storage.artifacts: {root} cannot be used ({error.strerror}); name another folder") from None
+    return artifacts
+
+
+def _add_refused(tx: Connection, source: str, times: int) -> None:
+    intake_store.count(tx, source, refused=times)
+
+
+def parcel_maker(settings: SourceSettings) -> Callable[[Poll, Mapping[Stream, Claim]], Parcel | None]:
+    """Polls become parcels with the claims that hold at that moment; records of unclaimed streams are left out."""
+    trusted = frozenset(settings.trusted_apps)
+
+    def parcel_of(poll: Poll, claims: Mapping[Stream, Claim]) -> Parcel | None:
+        placed = tuple((batch, claims[batch.stream]) for batch in poll.batches if batch.stream in claims)
+        return (
+            Parcel(settings.name, placed, default_task=settings.default_task, trusted_apps=trusted) if placed else None
+        )
+
+    return parcel_of

@@ -1,0 +1,102 @@
+"""Options that several commands share, and how a command reaches a daemon or, for reads, the store behind it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+
+from daemon.actions.context import Context
+from daemon.actions.local import local_context
+from daemon.config import load
+from daemon.errors import DaemonError, Denied, NotFound, TooLarge, Unreachable, UsageError
+
+DEFAULT_URL = "http://127.0.0.1:8712"
+TIMEOUT_S = 10.0
+
+ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.", envvar="ADAPTD_CONFIG")]
+UrlOption = Annotated[
+    str | None, typer.Option("--url", help=f"The daemon's address [default: {DEFAULT_URL}].", envvar="ADAPTD_URL")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one setting, e.g. batching.min=30.")
+]
+DEFAULT_CONFIG = Path("adaptd.yaml")
+REFUSALS: dict[int, type[DaemonError]] = {
+    400: UsageError,
+    403: Denied,
+    404: NotFound,
+    413: TooLarge,
+    422: UsageError,
+    503: Unreachable,
+}
+
+out = Console(highlight=False, markup=False)  # what is printed may hold brackets of its own
+notes = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+
+def ask(
+    config: Path, url: str | None, method: str, path: str, otherwise: Callable[[Context], Any], *, writing: bool = False
+) -> Any:
+    """The daemon's answer as plain JSON; where none runs, the action itself on the store, saying so.
+
+    With an explicit `url` there is no fallback. Raises Unreachable, Denied, UsageError with the daemon's own words.
+    """
+    try:
+        return _request(url or address(config), method, path)
+    except Unreachable as error:
+        if url is not None or not config.exists():
+            raise
+        notes.print(
+            f"{error}; reading {config} and its store instead" if not writing else f"{error}; writing to the store",
+            style="dim",
+        )
+    with local_context(load(config), writing=writing) as context:
+        return plain(otherwise(context))
+
+
+def address(config: Path) -> str:
+    if not config.exists():
+        return DEFAULT_URL
+    api = load(config).api
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(api.host, api.host)  # listened on everywhere; asked here
+    return f"http://[{host}]:{api.port}" if ":" in host else f"http://{host}:{api.port}"
+
+
+def _request(url: str, method: str, path: str) -> Any:
+    try:
+        answer = httpx.request(method, url.rstrip("/") + path, timeout=TIMEOUT_S, trust_env=False)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Unreachable(f"no daemon answers at {url} ({type(error).__name__}); is `adaptd run` running?") from None
+    try:
+        found = answer.json()
+        if answer.is_success:
+            return found
+        words = str(found["error"])
+    except (ValueError, KeyError, TypeError):
+        raise Unreachable(f"what answers at {url} is not adaptd; name the daemon's address with --url") from None
+    raise REFUSALS.get(answer.status_code, DaemonError)(words)
+
+
+def plain(found: Any) -> Any:
+    """Models as plain JSON values."""
+    if isinstance(found, BaseModel):
+        return found.model_dump(mode="json")
+    return [plain(item) for item in found] if isinstance(found, list) else found
+
+
+def print_json(found: Any) -> None:
+    """Uncoloured and unwrapped, for other programs."""
+    typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+
+
+def points(score: float | None) -> str:
+    """A score of [0, 1] in points of 100."""
+    return "-" if score is None else f"{100 * score:.1f}"

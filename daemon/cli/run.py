@@ -1,0 +1,24 @@
+"""`adaptd run`: the daemon in the foreground."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from daemon.app import ROLES, App
+from daemon.cli.options import DEFAULT_CONFIG, ConfigOption, SetOption
+from daemon.config import load
+from daemon.logs import configure_logs
+
+
+def run(
+    config: ConfigOption = DEFAULT_CONFIG,
+    role: Annotated[str, typer.Option(help=f"Comma-separated parts to run, of {', '.join(ROLES)}.")] = ",".join(ROLES),
+    settings: SetOption = None,
+    log_format: Annotated[str, typer.Option(help="`text` for people, `json` for machines.")] = "text",
+) -> None:
+    """Run the daemon until SIGTERM or Ctrl-C."""
+    configure_logs(log_format)
+    in_force = load(config, overrides=settings or ())
+    App(in_force, [part.strip() for part in role.split(",") if part.strip()]).run()

@@ -1,0 +1,58 @@
+"""`adaptd status`: how everything stands, at a glance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from daemon.actions.status import status as read_status
+from daemon.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, UrlOption, ask, out, points, print_json
+
+
+def status(config: ConfigOption = DEFAULT_CONFIG, url: UrlOption = None, as_json: JsonOption = False) -> None:
+    """How everything stands: sources, events, and for each task champion, batch and updates."""
+    found = ask(config, url, "GET", "/v1/status", read_status)
+    if as_json:
+        print_json(found)
+    else:
+        print_status(found)
+
+
+def print_status(found: dict[str, Any]) -> None:
+    """For people."""
+    _print_daemon(found)
+    for name, task in found["tasks"].items():
+        _print_task(name, task)
+
+
+def _print_daemon(found: dict[str, Any]) -> None:
+    state = Text("ready", "green") if found["ready"] else Text(f"not ready: {'; '.join(found['not_ready'])}", "yellow")
+    out.print(f"adaptd {found['version']} ", state, "".join(f" {role}" for role in found["roles"]))
+    events = found["events"]
+    out.print("events   " + "  ".join(f"{events[name]} {name.replace('_', ' ')}" for name in events))
+    for source in found["sources"]:
+        lag = "" if source["lag"] is None else f", {source['lag']} behind"
+        reason = f": {source['reason']}" if source["reason"] else ""
+        out.print(f"source   {source['name']} {source['state']}{lag}{reason}")
+    for name, state in found["services"].items():
+        out.print(f"service  {name} {state}")
+
+
+def _print_task(name: str, task: dict[str, Any]) -> None:
+    table = Table(title=f"task {name}", title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
+    champion = task["champion"]
+    if champion:
+        serving = "in service" if champion["serving"] else "not in service yet"
+        table.add_row("champion", f"{champion['adapter']}, {points(champion['score'])} of 100, {serving}")
+    if task["batch"]:
+        table.add_row("batch", task["batch"]["reason"])
+    running = task["updates"]["running"]
+    if running:
+        table.add_row("update", f"{running['update_id']} {running['state']} since {running['since']}")
+    totals = task["updates"]["totals"]
+    table.add_row("updates", ", ".join(f"{count} {state}" for state, count in totals.items() if count) or "none yet")
+    if task["updates"]["last_failure"]:
+        table.add_row("last failure", task["updates"]["last_failure"])
+    out.print(table)

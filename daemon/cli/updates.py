@@ -1,0 +1,51 @@
+"""`adaptd updates ...`: list, show, cancel."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+from rich.table import Table
+
+from daemon.actions.updates import cancel_update, list_updates, show_update
+from daemon.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, UrlOption, ask, out, print_json
+
+app = typer.Typer(no_args_is_help=True)
+Number = Annotated[int, typer.Argument(help="The update's number.")]
+
+
+@app.command("list")
+def list_(
+    task: Annotated[str | None, typer.Option(help="Only this task's.")] = None,
+    limit: Annotated[int, typer.Option(help="How many, newest first.", min=1, max=1000)] = 20,
+    config: ConfigOption = DEFAULT_CONFIG,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What was trained, newest first."""
+    query = f"?limit={limit}" + (f"&task={quote(task)}" if task else "")
+    found = ask(config, url, "GET", f"/v1/updates{query}", lambda context: list_updates(context, task, limit))
+    if as_json:
+        print_json(found)
+        return
+    table = Table("update", "task", "state", "candidate", "against", "batch", "reason", box=None)
+    for one in found:
+        size = f"{one['batch_size']} of {one['pool_size']}"
+        number = str(one["update_id"])
+        table.add_row(number, one["task"], one["state"], one["candidate"] or "-", one["champion"], size, one["reason"])
+    out.print(table)
+
+
+@app.command()
+def show(number: Number, config: ConfigOption = DEFAULT_CONFIG, url: UrlOption = None) -> None:
+    """One update with its attempts, looks and report, as JSON."""
+    print_json(ask(config, url, "GET", f"/v1/updates/{number}", lambda context: show_update(context, number)))
+
+
+@app.command()
+def cancel(number: Number, config: ConfigOption = DEFAULT_CONFIG, url: UrlOption = None) -> None:
+    """End an update; its examples go back to the pool."""
+    path = f"/v1/updates/{number}/cancel"
+    ask(config, url, "POST", path, lambda context: cancel_update(context, number))
+    out.print(f"update {number} is being cancelled")

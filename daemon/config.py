@@ -1,0 +1,313 @@
+"""adaptd.yaml: the only truth, composed of the rooms' own Settings.
+
+`load` takes the file with `ADAPTD_` variables and `--set` flags laid over it, and checks everything at once, so that
+one try shows every fault: each with its place, what was wrong and what to write instead. Nothing here watches the file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Self, TypeVar, get_args
+
+from pydantic import BeforeValidator, SerializeAsAny, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+
+from consumers.cleaning import check_task
+from consumers.errors import Unreadable
+from consumers.events import LimitSettings
+from consumers.rewards import RewardSettings
+from consumers.similarity import SimilaritySettings
+from consumers.sources import SourceSettings, source_types
+from daemon.config_faults import Fault, describe, not_in_this_version
+from daemon.config_layers import read_layers
+from daemon.errors import ConfigError
+from daemon.gateway.settings import GatewaySettings
+from daemon.settings import ApiSettings, EngineSettings, ReleaseSettings, UpdateSettings
+from learners.batching import BatchingSettings
+from learners.folds import HoldoutSettings
+from learners.gate import GateSettings
+from learners.methods.noop import NoopSettings
+from learners.methods.sft import SftSettings
+from learners.model import ModelSettings
+from learners.validators import open_validator, validator
+from storage.dialects.sqlite import path_of
+from storage.errors import StorageError
+from storage.records import AdaptdError
+from storage.records.settings import Settings, setting
+from storage.settings import StorageSettings
+
+ANY_TASK = "*"
+SettingsT = TypeVar("SettingsT", bound=Settings)
+
+
+def _source(value: Any) -> Any:
+    """The settings of the kind that `type` names."""
+    return _source_kind(value).model_validate(value) if isinstance(value, dict) else value
+
+
+def _source_kind(value: Mapping[str, Any]) -> type[SourceSettings]:
+    """Raises ValueError naming the kinds there are."""
+    kinds = source_types()
+    if (kind := kinds.get(str(value.get("type")))) is None:
+        raise ValueError(f"one of {', '.join(kinds)} is needed (it is {value.get('type')!r:.80})")
+    return kind.settings
+
+
+AnySource = Annotated[SerializeAsAny[SourceSettings], BeforeValidator(_source)]
+
+
+class LearnerSwitches(Settings):
+    """`learners:` which switchable parts of an update are on."""
+
+    curriculum: bool = setting(False, doc="Order the rows of an update from easy to hard.")
+
+
+class ValidatorChoice(Settings):
+    """A validator by name with its settings; YAML may give the name alone."""
+
+    name: str = setting(doc="One of the files in learners/validators.")
+    settings: dict[str, Any] = setting({}, doc="What this validator needs to know.")
+
+
+class TaskSettings(Settings):
+    """`tasks.<name>:` what differs for one task; each section holds only the keys that differ."""
+
+    validator: ValidatorChoice | None = setting(None, doc="Judges answers without a human.")
+    rewards: dict[str, Any] = setting({}, doc="Keys of `rewards` that differ.")
+    batching: dict[str, Any] = setting({}, doc="Keys of `batching` that differ.")
+    holdout: dict[str, Any] = setting({}, doc="Keys of `holdout` that differ.")
+    gate: dict[str, Any] = setting({}, doc="Keys of `gate` that differ.")
+    learners: dict[str, Any] = setting({}, doc="Keys of `learners` that differ.")
+    sft: dict[str, Any] = setting({}, doc="Keys of `updates.sft` that differ.")
+
+
+class TaskConfig(Settings):
+    """What is in force for one task: the global sections with its own keys laid over them."""
+
+    name: str
+    validator: ValidatorChoice | None
+    rewards: RewardSettings
+    batching: BatchingSettings
+    holdout: HoldoutSettings
+    gate: GateSettings
+    learners: LearnerSwitches
+    method: str
+    sft: SftSettings
+    noop: NoopSettings
+
+
+class Config(Settings):
+    """The whole of adaptd.yaml."""
+
+    model: ModelSettings = setting(ModelSettings(), doc="The base model and the shape of its adapters.", live=False)
+    engine: EngineSettings = setting(EngineSettings(), doc="What answers prompts.", live=False)
+    sources: list[AnySource] = setting([], doc="Where events come from.", live=False)
+    storage: StorageSettings = setting(StorageSettings(), doc="Where things are kept.", live=False)
+    limits: LimitSettings = setting(LimitSettings(), doc="What an event may hold at most.")
+    similarity: SimilaritySettings = setting(SimilaritySettings(), doc="How alike two texts are.")
+    rewards: RewardSettings = setting(RewardSettings(), doc="From signals to rewards and weights.")
+    batching: BatchingSettings = setting(BatchingSettings(), doc="When a batch is ripe.")
+    holdout: HoldoutSettings = setting(HoldoutSettings(), doc="What is held back for judging.", live=False)
+    learners: LearnerSwitches = setting(LearnerSwitches(), doc="Switchable parts of an update.")
+    updates: UpdateSettings = setting(UpdateSettings(), doc="How training runs.")
+    gate: GateSettings = setting(GateSettings(), doc="How a candidate is judged.")
+    release: ReleaseSettings = setting(ReleaseSettings(), doc="Where champions go.", live=False)
+    gateway: GatewaySettings = setting(GatewaySettings(), doc="The door for apps.", live=False)
+    api: ApiSettings = setting(ApiSettings(), doc="Health, metrics, events and status.", live=False)
+    tasks: dict[str, TaskSettings] = setting({}, doc="The tasks that are learned; `*` stands for any other.")
+
+    @model_validator(mode="after")
+    def _sources_have_names_of_their_own(self) -> Self:
+        names = [source.name for source in self.sources]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two sources are called {twice[0]}; give each a `name` of its own")
+        return self
+
+    @property
+    def declared(self) -> frozenset[str]:
+        """The tasks that are named, which metrics may name too."""
+        return frozenset(self.tasks) - {ANY_TASK}
+
+    def task(self, name: str) -> TaskConfig | None:
+        """What is in force for a task, or None where it is not learned."""
+        own = self.tasks.get(name) or self.tasks.get(ANY_TASK)
+        if own is None:
+            return None
+        return TaskConfig(
+            name=name,
+            validator=own.validator,
+            rewards=_overlaid(self.rewards, own.rewards),
+            batching=_overlaid(self.batching, own.batching),
+            holdout=_overlaid(self.holdout, own.holdout),
+            gate=_overlaid(self.gate, own.gate),
+            learners=_overlaid(self.learners, own.learners),
+            method=self.updates.method,
+            sft=_overlaid(self.updates.sft, own.sft),
+            noop=self.updates.noop,
+        )
+
+
+def load(path: Path, *, overrides: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> Config:
+    """The config in force. `overrides` are `key.path=value`. Raises ConfigError with every fault, a line each."""
+    layers = read_layers(path, overrides, os.environ if environ is None else environ, Config.model_fields)
+    faults = not_in_this_version(layers.raw)
+    raw = _with_short_forms(layers.raw)
+    faults += _source_faults(raw)
+    try:
+        config = _with_absolute_paths(Config.model_validate(raw), path.parent.resolve())
+    except ValidationError as error:
+        others = Fault.all_of(error, Config)
+        faults += [fault for fault in others if not (fault.where[:1] == ("sources",) and len(fault.where) > 1)]
+        raise ConfigError(describe(faults, layers)) from None
+    faults += _address_faults(config) + _task_faults(config)
+    if faults:
+        raise ConfigError(describe(faults, layers))
+    return config
+
+
+def _with_short_forms(raw: dict[str, Any]) -> dict[str, Any]:
+    """An empty section means its defaults, and `validator: mermaid_erd` that validator with its own."""
+    full = {key: value for key, value in raw.items() if value is not None or key not in Config.model_fields}
+    tasks = full.get("tasks")
+    if isinstance(tasks, dict):
+        full["tasks"] = {name: _full_task(own) for name, own in tasks.items()}
+    return full
+
+
+def _full_task(own: Any) -> Any:
+    if own is None:
+        return {}
+    if not isinstance(own, dict):
+        return own
+    full = {key: value for key, value in own.items() if value is not None}
+    return {**full, "validator": {"name": own["validator"]}} if isinstance(own.get("validator"), str) else full
+
+
+def _source_faults(raw: Mapping[str, Any]) -> list[Fault]:
+    """Each source against the settings of its own kind, which alone know its keys."""
+    sources = raw.get("sources")
+    faults: list[Fault] = []
+    for index, value in enumerate(sources if isinstance(sources, list) else ()):
+        where = ("sources", index)
+        if not isinstance(value, dict):
+            faults.append(Fault(where, "must hold keys, such as {type: http}"))
+            continue
+        try:
+            kind = _source_kind(value)
+        except ValueError as error:
+            faults.append(Fault((*where, "type"), str(error)))
+            continue
+        try:
+            kind.model_validate(value)
+        except ValidationError as error:
+            faults += Fault.all_of(error, kind, where)
+    return faults
+
+
+def _address_faults(config: Config) -> list[Fault]:
+    try:
+        path_of(config.storage.url)
+    except StorageError as error:
+        return [Fault(("storage", "url"), str(error).removeprefix("storage.url: "))]
+    return []
+
+
+def _task_faults(config: Config) -> list[Fault]:
+    """Sections of tasks are partial, so they are checked after they were laid over the global ones."""
+    faults = []
+    for name, own in config.tasks.items():
+        faults += _name_faults(name, config.limits)
+        for section in ("rewards", "batching", "holdout", "gate", "learners", "sft"):
+            whole = config.updates.sft if section == "sft" else getattr(config, section)
+            try:
+                _overlaid(whole, getattr(own, section))
+            except ValidationError as error:
+                faults += Fault.all_of(error, type(whole), ("tasks", name, section))
+        if own.validator is not None:
+            faults += _validator_faults(("tasks", name, "validator"), own.validator)
+    return faults
+
+
+def _name_faults(name: str, limits: LimitSettings) -> list[Fault]:
+    """A name that no event can carry would never learn anything."""
+    try:
+        if name != ANY_TASK:
+            check_task(name, limits.max_id_chars)
+    except Unreadable as error:
+        return [Fault(("tasks", name), error.reason.removeprefix("task: "))]
+    return []
+
+
+def _validator_faults(where: tuple[str, ...], choice: ValidatorChoice) -> list[Fault]:
+    try:
+        open_validator(choice.name, choice.settings)
+    except ValidationError as error:
+        return Fault.all_of(error, validator(choice.name).Settings, (*where, "settings"))
+    except (ValueError, AdaptdError) as error:
+        return [Fault(where, str(error))]
+    return []
+
+
+def _overlaid(whole: SettingsT, own: Mapping[str, Any]) -> SettingsT:
+    if not own:
+        return whole
+    return type(whole).model_validate({**whole.model_dump(), **own})
+
+
+def _with_absolute_paths(config: Config, folder: Path) -> Config:
+    """Relative paths start at the file's folder, so that the daemon may be started from anywhere."""
+    storage = config.storage
+    url = storage.url
+    if url.startswith("sqlite:///") and not url.startswith(("sqlite:////", "sqlite:///:memory:")):
+        url = f"sqlite:///{_placed(url.removeprefix('sqlite:///'), folder)}"
+    base = config.model.base
+    if (folder / base).exists() or base.startswith((".", "/", "~")):
+        base = str(_placed(base, folder).resolve())
+    artifacts = str(_placed(storage.artifacts, folder))
+    return config.model_copy(
+        update={
+            "storage": storage.model_copy(update={"url": url, "artifacts": artifacts}),
+            "model": config.model.model_copy(update={"base": base}),
+            "release": _paths_in(config.release, folder),
+            "sources": [_paths_in(source, folder) for source in config.sources],
+            "tasks": {name: _task_in(own, folder) for name, own in config.tasks.items()},
+        }
+    )
+
+
+def _placed(path: str | Path, folder: Path) -> Path:
+    return folder / Path(path).expanduser()
+
+
+def _paths_in(settings: SettingsT, folder: Path) -> SettingsT:
+    """Every path of some settings, and of those inside them."""
+    changed: dict[str, Any] = {}
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, Path):
+            changed[name] = _placed(value, folder)
+        elif isinstance(value, Settings):
+            changed[name] = _paths_in(value, folder)
+    return settings.model_copy(update=changed)
+
+
+def _task_in(own: TaskSettings, folder: Path) -> TaskSettings:
+    """A validator's settings are plain values, which a worker elsewhere reads again: its paths become whole here."""
+    if own.validator is None or not own.validator.settings:
+        return own
+    try:
+        fields = validator(own.validator.name).Settings.model_fields
+    except AdaptdError:
+        return own  # said as a fault where its validator is opened
+    placed = {
+        key: str(_placed(value, folder)) if isinstance(value, str) and _is_path(fields.get(key)) else value
+        for key, value in own.validator.settings.items()
+    }
+    return own.model_copy(update={"validator": own.validator.model_copy(update={"settings": placed})})
+
+
+def _is_path(field: FieldInfo | None) -> bool:
+    return field is not None and (field.annotation is Path or Path in get_args(field.annotation))

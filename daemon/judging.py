@@ -1,0 +1,323 @@
+"""An update's judging: evaluate job, gate, verdict, and what the verdict does to adapter, batch and line.
+
+Only evaluate jobs see the gate fold. A verdict takes effect in one transaction: the update's state, the champion, the
+fate of the batch, the look and the decision are all there or none is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+from sqlalchemy import Connection
+
+from consumers.rewards import aged_out, decay
+from daemon.config import Config, TaskConfig
+from daemon.jobs import Crashed, Done, Jobs
+from learners import job as contract
+from learners.gate import Answer, GateRow, Judgement, judge, wait_for
+from learners.job_files import read_answers, read_result, write_job, write_prompts
+from storage import buffer, decisions, registry, updates
+from storage.artifacts import Artifacts
+from storage.records import Adapter, Decision, Example, Look, Origin, Score, Update, UpdateState
+from storage.store import Store
+
+log = structlog.get_logger(__name__)
+
+ANSWER_TOKENS = 512
+HUMAN_TEXTS = 200
+
+
+@dataclass(frozen=True)
+class EngineAt:
+    """Where the engine answers, and under which name it serves each adapter."""
+
+    url: str
+    names: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """What one judging needs from the store."""
+
+    champion: Adapter
+    candidate: Adapter
+    prompts: tuple[contract.Prompt, ...]
+    entries: int  # what the gate holds; more than `prompts` once those are capped
+    looks: tuple[Look, ...]
+
+
+class Judging:
+    """Steps of the updates that are trained or held. Called from the scheduler thread alone."""
+
+    def __init__(
+        self,
+        store: Store,
+        artifacts: Artifacts,
+        jobs: Jobs,
+        config: Callable[[], Config],
+        clock: Callable[[], datetime],
+        engine: Callable[[], EngineAt | None],
+    ) -> None:
+        self._store, self._artifacts, self._jobs = store, artifacts, jobs
+        self._config, self._clock, self._engine = config, clock, engine
+
+    def step(self, update: Update, task: TaskConfig) -> None:
+        """The next due thing for one candidate."""
+        if self._jobs.has(update.update_id):
+            self._watch(update, task)
+            return
+        if not task.gate.enabled:
+            self._apply(update, judge((), (), task.gate, seed=update.update_id), ())
+            return
+        bench = self._store.read(lambda tx: self._bench(tx, update, task))
+        wait = wait_for(bench.entries, bench.looks, task.gate)
+        if not wait.due:
+            self._hold(update, f"waits for evidence: {wait.reason}")
+        elif (engine := self._engine()) is not None:
+            self._start(update, task, bench, engine)
+
+    def expire(self, update: Update, reason: str) -> None:
+        """A held candidate gives way to a newer one."""
+        self._jobs.cancel(update.update_id)
+        self._store.write(lambda tx: self._conclude(tx, update, "expired", reason, "expired"))
+
+    def cancel(self, update: Update) -> None:
+        """By an operator; the examples go back."""
+        self._jobs.cancel(update.update_id)
+        self._store.write(lambda tx: self._conclude(tx, update, "cancelled", "cancelled by hand", "cancelled"))
+
+    def _bench(self, tx: Connection, update: Update, task: TaskConfig) -> _Bench:
+        line = registry.line_of(tx, update.task)
+        assert line is not None, "a task that has an update has a line"
+        assert update.candidate is not None, "an update that is judged has a candidate"
+        champion = registry.get_adapter(tx, line.champion)
+        candidate = registry.get_adapter(tx, update.candidate)
+        assert champion is not None, "a line's champion is registered"
+        assert candidate is not None, "a candidate is registered before its update is trained"
+        examples = buffer.gate_examples(tx, update.task, limit=task.holdout.cap)
+        prompts = _prompts(examples, task, self._clock())
+        entries = _entries(tx, update.task, task, prompts)
+        return _Bench(champion, candidate, prompts, entries, tuple(updates.looks(tx, update.update_id)))
+
+    def _start(self, update: Update, task: TaskConfig, bench: _Bench, engine: EngineAt) -> None:
+        def write(folder: Path, attempt: int) -> None:
+            write_prompts(folder, bench.prompts)
+            write_job(
+                folder,
+                contract.EvaluateJob(
+                    task=update.task,
+                    update_id=update.update_id,
+                    attempt=attempt,
+                    threads=1,
+                    time_limit_s=self._config().updates.time_limit,
+                    engine=contract.EngineAddress(url=engine.url),
+                    candidate=self._contender(bench.candidate, engine),
+                    champion=self._contender(bench.champion, engine),
+                    validator=task.validator and contract.ValidatorChoice(**task.validator.model_dump()),
+                    sampling=contract.SamplingChoice(max_tokens=min(ANSWER_TOKENS, self._config().model.max_context)),
+                ),
+            )
+
+        self._jobs.start(update, "evaluate", write)
+
+    def _contender(self, adapter: Adapter, engine: EngineAt) -> contract.Contender:
+        path = self._artifacts.path_of(adapter)
+        served = engine.names.get(adapter.name)
+        return contract.Contender(name=adapter.name, path=str(path) if path else None, engine_model=served)
+
+    def _watch(self, update: Update, task: TaskConfig) -> None:
+        progress = self._jobs.look(update)
+        if isinstance(progress, Crashed):
+            self._crashed(update, progress.reason)
+        elif isinstance(progress, Done):
+            self._judge(update, task, progress.directory)
+
+    def _judge(self, update: Update, task: TaskConfig, folder: Path) -> None:
+        result = read_result(folder)
+        assert isinstance(result, contract.EvaluateResult), "a done evaluate job has an evaluate result"
+        if result.outcome == "failed":
+            self._crashed(update, result.reason)
+            return
+        rows = _gate_rows(read_answers(folder))
+        bench, texts = self._store.read(
+            lambda tx: (self._bench(tx, update, task), _human_texts(tx, update.task, self._clock(), task))
+        )
+        judgement = judge(
+            rows,
+            bench.looks,
+            task.gate,
+            seed=update.update_id,
+            max_share_per_user=task.batching.max_share_per_user,
+            human_texts=texts,
+            entries=bench.entries,
+        )
+        judged_against = contract.EvaluateJob.model_validate_json((folder / contract.JOB).read_bytes()).champion.name
+        self._apply(update, judgement, _scores(update, judged_against, rows, self._clock()), judged_against)
+
+    def _crashed(self, update: Update, reason: str) -> None:
+        """Evaluations are tried again a bounded number of times; then the update fails and its batch returns."""
+        crashes = int(update.report.get("evaluate_crashes", 0)) + 1
+        log.warning("evaluation lost", update=update.update_id, task=update.task, reason=reason, attempt=crashes)
+        if crashes >= self._config().updates.max_attempts:
+            why = f"could not be judged in {crashes} attempts, the last because: {reason}"
+            self._store.write(lambda tx: self._conclude(tx, update, "failed", why, "failed"))
+            return
+        report = {**update.report, "evaluate_crashes": crashes}
+        self._store.write(lambda tx: updates.change_update(tx, update, update.state, self._clock(), report=report))
+
+    def _hold(self, update: Update, reason: str) -> None:
+        if update.state == "trained":
+            self._store.write(lambda tx: self._conclude(tx, update, "held", reason, "held"))
+
+    def _apply(
+        self,
+        update: Update,
+        judgement: Judgement,
+        scores: Sequence[Score],
+        judged_against: str | None = None,
+    ) -> None:
+        against = judged_against or update.champion
+
+        def change(tx: Connection) -> None:
+            updates.save_scores(tx, scores)
+            if judgement.spent_look:
+                updates.save_look(
+                    tx, _look(update, judgement, len(updates.looks(tx, update.update_id)) + 1, self._clock())
+                )
+            if judgement.verdict == "promote":
+                self._promote(tx, update, judgement, against)
+            elif judgement.verdict == "reject":
+                self._conclude(tx, update, "rejected", judgement.reason, "rejected", judgement)
+            elif judgement.expires:
+                self._conclude(tx, update, "expired", judgement.reason, "expired", judgement)
+            else:
+                self._conclude(tx, update, "held", judgement.reason, "held", judgement)
+
+        self._store.write(change)
+
+    def _promote(self, tx: Connection, update: Update, judgement: Judgement, against: str) -> None:
+        """Only against the champion it was judged against; when that has changed meanwhile, it is judged again."""
+        assert update.candidate is not None, "an update that is judged has a candidate"
+        if registry.promote(tx, update.task, update.candidate, against, self._clock()):
+            self._conclude(tx, update, "promoted", judgement.reason, "promoted", judgement)
+        else:
+            words = f"{against} is no longer the champion; judged again"
+            decisions.record(tx, Decision(self._clock(), "verdict", words, update.task, update.candidate))
+
+    def _conclude(
+        self,
+        tx: Connection,
+        update: Update,
+        state: UpdateState,
+        reason: str,
+        outcome: buffer.Outcome,
+        judgement: Judgement | None = None,
+    ) -> None:
+        now = self._clock()
+        used = [Origin(str(name), int(revision)) for name, revision in update.report.get("batch", [])]
+        released = buffer.release(tx, update.update_id, used, outcome)
+        if state in ("rejected", "expired", "cancelled", "failed") and update.candidate and update.state != "running":
+            registry.reject(tx, update.candidate)
+        report = {**update.report, "released": released} | ({"verdict": _report(judgement)} if judgement else {})
+        updates.change_update(tx, update, state, now, reason=reason, report=report)
+        words = f"{state}: {reason}"
+        subject = update.candidate or f"update {update.update_id}"
+        decisions.record(tx, Decision(now, "verdict", words, update.task, subject, detail={"state": state}))
+
+
+def _prompts(examples: Sequence[Example], task: TaskConfig, now: datetime) -> tuple[contract.Prompt, ...]:
+    """What candidate and champion are asked; users become numbers that mean nothing outside this job."""
+    numbers: dict[str, int] = {}
+    fresh = [e for e in examples if e.messages and not aged_out(e.effective_at, now, task.rewards)]
+    return tuple(
+        contract.Prompt(
+            id=example.interaction_id,
+            messages=example.messages,
+            target=_target(example),
+            weight=decay(example.effective_at, now, task.rewards.half_life),
+            user=numbers.setdefault(example.user_id, len(numbers)) if example.user_id else None,
+        )
+        for example in fresh
+    )
+
+
+def _target(example: Example) -> str | None:
+    """The text that a human wrote last, where there is one."""
+    written = [text for text in (example.demonstration, example.correction) if text is not None]
+    return max(written, key=lambda text: text.effective_at).text if written else None
+
+
+def _entries(tx: Connection, name: str, task: TaskConfig, prompts: Sequence[contract.Prompt]) -> int:
+    """How many prompts the primary could be read on, those beyond the cap included."""
+    if task.gate.primary == "validator" or (task.gate.primary == "auto" and task.validator is not None):
+        return len(prompts) if len(prompts) < task.holdout.cap else buffer.buffer_counts(tx, name).gate
+    with_target = sum(prompt.target is not None for prompt in prompts)
+    return with_target if len(prompts) < task.holdout.cap else buffer.buffer_counts(tx, name).gate_labelled
+
+
+def _gate_rows(pairs: Sequence[contract.AnswerPair]) -> list[GateRow]:
+    return [
+        GateRow(
+            id=pair.id,
+            weight=pair.weight,
+            candidate=_answer(pair.candidate),
+            champion=_answer(pair.champion),
+            target=pair.target,
+            user=None if pair.user is None else str(pair.user),
+        )
+        for pair in pairs
+    ]
+
+
+def _answer(said: contract.JudgedAnswer) -> Answer:
+    return Answer(
+        text=said.text,
+        score=said.score,
+        checks=said.checks,
+        nll_per_token=said.nll_per_token,
+        tokens=said.tokens,
+        finish_reason=said.finish_reason,
+    )
+
+
+def _human_texts(tx: Connection, task_name: str, now: datetime, task: TaskConfig) -> list[str]:
+    """What humans wrote in train and dev lately: the yardstick of the guards."""
+    examples = buffer.dev_examples(tx, task_name, HUMAN_TEXTS) + buffer.learned_examples(tx, task_name, HUMAN_TEXTS)
+    examples += buffer.open_examples(tx, task_name, settled_before=now, limit=HUMAN_TEXTS)
+    fresh = [example for example in examples if not aged_out(example.effective_at, now, task.rewards)]
+    return [text for text in map(_target, fresh) if text is not None]
+
+
+def _scores(update: Update, champion: str, rows: Sequence[GateRow], now: datetime) -> list[Score]:
+    """Mean validator scores of both, where there is a validator."""
+    found = []
+    for name, answers in (
+        (update.candidate, [row.candidate for row in rows]),
+        (champion, [row.champion for row in rows]),
+    ):
+        values = [answer.score for answer in answers if answer.score is not None]
+        if name and values:
+            found.append(Score(name, "validator", sum(values) / len(values), len(values), now))
+    return found
+
+
+def _look(update: Update, judgement: Judgement, number: int, now: datetime) -> Look:
+    report = _report(judgement)
+    return Look(update.update_id, number, judgement.entries, judgement.verdict, judgement.reason, now, report)
+
+
+def _report(judgement: Judgement) -> dict[str, object]:
+    return {
+        "verdict": judgement.verdict,
+        "primary": judgement.primary,
+        "prompts": judgement.prompts,
+        "difference": judgement.difference,
+        "interval": judgement.interval,
+        "champion_score": judgement.champion_score,
+        "candidate_score": judgement.candidate_score,
+        **judgement.report,
+    }

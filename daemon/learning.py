@@ -1,0 +1,202 @@
+"""The learn role: base, engine, executor, and the scheduler that carries each task from feedback to a new champion.
+
+One thread ticks all tasks; everything slow runs in worker processes. A task that fails says so in its decision log
+and status and never holds up another. After a restart, `_take_over` makes whatever the last daemon left unfinished
+ours, or gives it back to be tried again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+from sqlalchemy import Connection
+
+from daemon.actions.context import EngineRoute
+from daemon.batches import Batches
+from daemon.config import ANY_TASK, Config, TaskConfig
+from daemon.engine_service import EngineService
+from daemon.executors import Executor, ExecutorError
+from daemon.executors.local import LocalExecutor
+from daemon.jobs import Jobs
+from daemon.judging import EngineAt, Judging
+from daemon.releasing import Releasing
+from daemon.supervisor import Service
+from daemon.training import Training
+from learners.base import base_hash, find_base
+from learners.batching import BatchDecision
+from learners.errors import LearnerError
+from learners.job import Base
+from storage import buffer, decisions, registry, updates
+from storage.artifacts import Artifacts
+from storage.errors import StaleUpdate, StorageError
+from storage.records import Decision, Update
+from storage.store import Store
+
+log = structlog.get_logger(__name__)
+
+TICK_S = 0.25
+IDLE_LOOK_S = 1.0  # a batch is looked at this often when nothing new was stored
+SILENT_S = 60.0  # a scheduler that has not ticked for so long is not ready
+
+
+class Learning:
+    """Started and stopped by the app; `batch_of`, `routes`, `services` are safe from any thread."""
+
+    def __init__(
+        self, store: Store, artifacts: Artifacts, config: Callable[[], Config], clock: Callable[[], datetime]
+    ) -> None:
+        self._store, self._artifacts, self._config, self._clock = store, artifacts, config, clock
+        self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
+        self._stopping, self._soon = threading.Event(), threading.Event()
+        self._cancelling: set[int] = set()
+        self._troubles: dict[str, str] = {}
+        self._ticked_s = time.monotonic()
+
+    def start(self) -> None:
+        """Raises BaseMissing and TrainingNotInstalled before anything runs."""
+        executor: Executor = LocalExecutor()
+        config = self._config()
+        folder = find_base(config.model.base)
+        executor.warm()
+        base = Base(path=str(folder), hash=base_hash(folder))
+        self._engine = EngineService(config, folder, Path(config.storage.artifacts) / "engine")
+        self._jobs = Jobs(self._store, Path(config.storage.artifacts) / "jobs", executor, self._config, self._clock)
+        self._batches = Batches(self._store, self._clock)
+        parts = (self._store, self._artifacts, self._jobs)
+        self._training = Training(*parts, base, self._config, self._clock)
+        self._releasing = Releasing(
+            self._store, self._artifacts, self._engine, config.release, config.engine.max_adapters, self._clock
+        )
+        self._judging = Judging(*parts, self._config, self._clock, self._engine_at)
+        self._base = base
+        self._store.write(self._take_over)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let the tick at hand finish, end workers and engine."""
+        self._stopping.set()
+        self._soon.set()
+        if self._thread.is_alive():
+            self._thread.join(30)
+        for name in ("_jobs", "_engine"):
+            if hasattr(self, name):
+                getattr(self, name).stop()
+
+    def look_soon(self) -> None:
+        """Something was stored or changed: do not wait for the next idle look."""
+        self._soon.set()
+
+    def cancel(self, update_id: int) -> None:
+        """Asked by an operator; done by the next tick."""
+        self._cancelling.add(update_id)
+        self._soon.set()
+
+    def ticking(self) -> bool:
+        return self._thread.is_alive() and time.monotonic() - self._ticked_s < SILENT_S
+
+    def batch_of(self, task: str) -> BatchDecision | None:
+        return self._batches.last(task)
+
+    def routes(self) -> Mapping[str, EngineRoute]:
+        return self._releasing.routes()
+
+    def services(self) -> Mapping[str, Service]:
+        return {"engine": self._engine.service}
+
+    def _run(self) -> None:
+        idle_since_s = 0.0
+        while not self._stopping.is_set():
+            looked = self._soon.is_set() or time.monotonic() - idle_since_s >= IDLE_LOOK_S
+            if looked:
+                self._soon.clear()
+                idle_since_s = time.monotonic()
+            self._tick(look_at_batches=looked)
+            self._ticked_s = time.monotonic()
+            self._stopping.wait(TICK_S)
+
+    def _tick(self, *, look_at_batches: bool) -> None:
+        self._guarded("engine", lambda: self._engine.tick(time.monotonic()))
+        for task in self._tasks():
+            self._guarded(task.name, lambda task=task: self._tick_task(task, look_at_batches))  # type: ignore[misc]
+        self._guarded("release", self._releasing.tick)
+
+    def _guarded(self, what: str, step: Callable[[], None]) -> None:
+        """One part's trouble is logged once, until it changes, and does not stop the others."""
+        try:
+            step()
+        except StaleUpdate:
+            return  # it moved on in the meantime; the next tick sees where it stands
+        except (StorageError, LearnerError, ExecutorError) as error:
+            self._trouble(what, str(error))
+        except Exception as error:
+            self._trouble(what, f"{type(error).__name__}: {error}", bug=True)
+        else:
+            self._troubles.pop(what, None)
+
+    def _trouble(self, what: str, reason: str, *, bug: bool = False) -> None:
+        if self._troubles.get(what) != reason:
+            self._troubles[what] = reason
+            (log.exception if bug else log.error)("scheduler step failed", part=what, reason=reason)
+
+    def _tasks(self) -> list[TaskConfig]:
+        config = self._config()
+        names = {name for name in config.tasks if name != ANY_TASK}
+        if ANY_TASK in config.tasks:
+            names |= set(self._store.read(buffer.tasks))
+        return [found for name in sorted(names) if (found := config.task(name)) is not None]
+
+    def _tick_task(self, task: TaskConfig, look_at_batches: bool) -> None:
+        unfinished, held = self._store.read(
+            lambda tx: (updates.running_update(tx, task.name), updates.held_update(tx, task.name))
+        )
+        for update in (unfinished, held):
+            if update is not None and update.update_id in self._cancelling:
+                self._cancel(update)
+                return
+        if unfinished is not None:
+            self._advance(unfinished, held, task)
+        elif held is not None:
+            self._judging.step(held, task)
+        if look_at_batches:
+            self._look_at_batch(task, unfinished)
+
+    def _advance(self, update: Update, held: Update | None, task: TaskConfig) -> None:
+        if update.state == "queued":
+            if self._jobs.running < self._config().updates.max_running:
+                self._training.start(update, task)
+        elif update.state == "running":
+            self._training.watch(update)
+        elif held is not None:
+            self._judging.expire(held, f"{update.candidate} is newer")
+        else:
+            self._judging.step(update, task)
+
+    def _look_at_batch(self, task: TaskConfig, unfinished: Update | None) -> None:
+        line = self._store.write(lambda tx: registry.ensure_line(tx, task.name, self._base.hash, self._clock()))
+        self._batches.consider(task, [each.name for each in self._tasks()], line.champion, unfinished)
+
+    def _cancel(self, update: Update) -> None:
+        self._cancelling.discard(update.update_id)
+        if update.state in ("trained", "held"):
+            self._judging.cancel(update)
+        else:
+            self._training.cancel(update)
+
+    def _engine_at(self) -> EngineAt | None:
+        url = self._engine.url
+        return EngineAt(url, self._releasing.names()) if url else None
+
+    def _take_over(self, tx: Connection) -> None:
+        """What the last daemon left running has ended with it; its attempts count as lost."""
+        now = self._clock()
+        left, jobs = updates.take_over(tx, now)
+        for job in jobs:
+            updates.change_job(tx, job, "failed", now, error="the daemon ended while the worker ran")
+        for update in left:
+            reason = f"update {update.update_id} was {update.state} when the daemon ended; it goes on from there"
+            decisions.record(tx, Decision(now, "update", reason, update.task, f"update {update.update_id}"))

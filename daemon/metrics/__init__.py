@@ -1,0 +1,1 @@
+"""What Prometheus sees. Labels come from closed lists (tasks, kinds, sources, outcomes): no user, id or text (I8)."""

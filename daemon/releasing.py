@@ -1,0 +1,122 @@
+"""Releases: what the registry says is champion is brought to every target, again and again until it is so (I6).
+
+The registry is the truth, targets are reconcilers (`daemon.release`): nothing here remembers what was released. Beside
+each champion, the last ones before it stay loaded, so that they can be pinned and a roll-back is at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+from sqlalchemy import Connection
+
+from daemon.actions.context import EngineRoute
+from daemon.engine_service import EngineService
+from daemon.release import directory, engine
+from daemon.release.contract import ReleaseOutcome, Site, Target, Wanted
+from daemon.settings import ReleaseSettings
+from storage import decisions, registry
+from storage.artifacts import Artifacts
+from storage.errors import ArtifactCorrupt
+from storage.records import Adapter, Decision
+from storage.store import Store
+
+log = structlog.get_logger(__name__)
+
+KEPT_BEFORE = 2  # former champions that stay loaded
+LOOK_EVERY_S = 2.0  # even when nothing changed: an engine may have been restarted
+SOON_S = 0.3  # after a change of champions, or while something is not yet serving
+
+
+class Releasing:
+    """`tick` from the scheduler thread; `routes` and `names` from any."""
+
+    def __init__(
+        self,
+        store: Store,
+        artifacts: Artifacts,
+        service: EngineService,
+        settings: ReleaseSettings,
+        slots: int,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store, self._artifacts, self._service, self._clock = store, artifacts, service, clock
+        self._engine = engine.EngineTarget(settings.engine, slots)
+        self._targets: list[Target] = [self._engine] if "engine" in settings.targets else []
+        if "directory" in settings.targets:
+            self._targets.append(directory.open_target(settings.directory, Site(Path.cwd())))
+        self._champions: dict[str, str] = {}
+        self._verified: set[str] = set()
+        self._starts = 0
+        self._next_s = 0.0
+
+    def tick(self) -> None:
+        """Reconcile when something changed, and from time to time."""
+        champions = {line.task: line.champion for line in self._store.read(registry.list_lines)}
+        if champions == self._champions and time.monotonic() < self._next_s:
+            return
+        self._champions = champions
+        self._follow_engine()
+        wanted = self._store.read(self._wanted)
+        outcomes = [outcome for target in self._targets for outcome in target.reconcile(wanted)]
+        for outcome in outcomes:
+            if outcome.changed:
+                self._say(outcome)
+        settled = all(outcome.state == "serving" for outcome in outcomes)
+        self._next_s = time.monotonic() + (LOOK_EVERY_S if settled else SOON_S)
+
+    def routes(self) -> Mapping[str, EngineRoute]:
+        """Where each task's adapters answer now."""
+        return {
+            task: EngineRoute(route.engine_url, route.champion, route.engine_model, dict(route.versions))
+            for task, route in self._engine.routes().tasks.items()
+        }
+
+    def names(self) -> dict[str, str]:
+        """The engine's name of each adapter that it serves."""
+        return {ours: theirs for route in self.routes().values() for ours, theirs in route.versions.items()}
+
+    def close(self) -> None:
+        for target in self._targets:
+            target.close()
+
+    def _follow_engine(self) -> None:
+        """A restarted engine has forgotten what it held, even under the same address."""
+        if self._service.starts != self._starts:
+            self._starts = self._service.starts
+            self._engine.moved(None)
+        self._engine.moved(self._service.url)
+
+    def _wanted(self, tx: Connection) -> list[Wanted]:
+        found: list[Wanted] = []
+        for task, champion in self._champions.items():
+            adapters = {adapter.name: adapter for adapter in registry.list_adapters(tx, task)}
+            found += self._checked(adapters[champion], "champion")
+            base = adapters[champion].base_hash
+            former = [one for one in adapters.values() if one.state == "retired" and one.base_hash == base]
+            for adapter in sorted(former, key=lambda a: -a.version)[:KEPT_BEFORE]:
+                found += self._checked(adapter, "pinned")
+        return found
+
+    def _checked(self, adapter: Adapter, role: str) -> Sequence[Wanted]:
+        """The adapter to serve, once its files were compared with their hashes (I4)."""
+        if adapter.name not in self._verified:
+            try:
+                self._artifacts.verify(adapter)
+            except ArtifactCorrupt as error:
+                log.error("adapter is corrupt; not released", adapter=adapter.name, reason=str(error))
+                return []
+            self._verified.add(adapter.name)
+        path = self._artifacts.path_of(adapter)
+        return [Wanted(adapter, path, "champion" if role == "champion" else "pinned")]
+
+    def _say(self, outcome: ReleaseOutcome) -> None:
+        words = f"{outcome.target}: {outcome.state}: {outcome.reason}"
+        log.info("release", target=outcome.target, adapter=outcome.adapter, state=outcome.state, reason=outcome.reason)
+        if outcome.state != "waiting":
+            decision = Decision(self._clock(), "release", words, outcome.task, outcome.adapter)
+            self._store.write(lambda tx: decisions.record(tx, decision))

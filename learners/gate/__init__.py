@@ -1,0 +1,13 @@
+"""The gate: which candidate becomes champion, and how sure that is. `docs/gate.md` has the figures.
+
+evidence.py    settings, rows, the judgement: plain data
+statistics.py  the paired bootstrap and the alpha that is solved for the rows at hand
+shares.py      how much one user's rows may weigh
+guards.py      length, collapse, sub-checks
+judge.py       the verdict
+"""
+
+from .evidence import Answer, EvidenceError, GateRow, GateSettings, Judgement
+from .judge import Wait, judge, wait_for
+
+__all__ = ["Answer", "EvidenceError", "GateRow", "GateSettings", "Judgement", "Wait", "judge", "wait_for"]

@@ -1,0 +1,126 @@
+"""What the gate is given and what it answers: settings, rows of evidence, the judgement.
+
+Plain data. The rows are made by the daemon from an evaluate job's answers; nothing here reads files or knows adapters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from learners.errors import LearnerError
+from storage.records import Verdict
+from storage.records.settings import Settings, setting
+
+Primary = Literal["validator", "nll"]
+
+
+class GateSettings(Settings):
+    """`gate:` in adaptd.yaml."""
+
+    enabled: bool = setting(True, doc="Judge candidates; when false every trained candidate is promoted unseen.")
+    primary: Literal["auto", "validator", "nll"] = setting(
+        "auto",
+        doc="What decides: the validator's score of generated answers, or how likely the adapter finds the texts that "
+        "humans wrote (nll). auto takes the validator where the task has one.",
+    )
+    alpha: float = setting(
+        0.05,
+        doc="Upper bound, over all looks, on promoting a candidate that equals the champion.",
+        gt=0,
+        le=0.2,
+    )
+    looks: int = setting(3, doc="How often a held candidate is judged before it expires.", ge=1, le=3)
+    min_prompts: int = setting(20, doc="Prompts (for nll: human targets) below which the verdict is hold.", ge=10)
+    length_ratio: float = setting(
+        2.0,
+        doc="Guard: answers this many times as long as the reference, or as short, are harm.",
+        gt=1,
+    )
+    collapse_entropy: float = setting(
+        0.6, doc="Guard: entropy of the words of all answers below this share of the reference's is harm.", gt=0, lt=1
+    )
+    collapse_similarity: float = setting(
+        0.85, doc="Guard: answers to different prompts that are more alike than this, in [0, 1], are harm.", gt=0, lt=1
+    )
+    sub_check_drop: float = setting(
+        0.05, doc="Guard: a sub-check whose pass rate falls by more than this is harm.", ge=0, lt=1
+    )
+
+
+class EvidenceError(LearnerError):
+    """A row holds a number that no honest evaluation gives, such as NaN; the judgement is not made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one adapter said to one prompt.
+
+    `score` in [0, 1] and `checks` are the validator's; `nll_per_token` is the negative log-likelihood, in nats per
+    token, of the row's human target under this adapter; `tokens` counts the generated answer.
+    """
+
+    text: str
+    score: float | None = None
+    checks: Mapping[str, bool] = field(default_factory=dict)
+    nll_per_token: float | None = None
+    tokens: int | None = None
+    finish_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GateRow:
+    """One held-out prompt under both adapters; `weight` >= 0 is its decay, `user` any stable pseudonym or number."""
+
+    id: str
+    weight: float
+    candidate: Answer
+    champion: Answer
+    target: str | None = None
+    user: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One look's answer.
+
+    Scores, `difference` (candidate minus champion) and `interval` (95 %) are in [0, 1] and [-1, 1]. `spent_look` is
+    false where nothing was read (too few prompts, gate off): such a judgement is not saved as a look. `expires`: the
+    verdict is hold and no look is left. `prompts` were read, of `entries` that the gate held (more, where reading is
+    capped); save `entries` in the look, since growth counts from there. The next look waits for `next_prompts` entries.
+    """
+
+    verdict: Verdict
+    reason: str
+    primary: Primary | None
+    prompts: int
+    entries: int
+    spent_look: bool
+    expires: bool = False
+    next_prompts: int | None = None
+    difference: float | None = None
+    interval: tuple[float, float] | None = None
+    champion_score: float | None = None
+    candidate_score: float | None = None
+    report: dict[str, Any] = field(default_factory=dict)
+
+
+def check_rows(rows: Sequence[GateRow]) -> None:
+    """Raise EvidenceError for a weight, score or NLL that is not a finite number in its range."""
+    for place, row in enumerate(rows):
+        _check(row.weight, math.inf, f"row {place}: weight")
+        for whose, answer in (("candidate", row.candidate), ("champion", row.champion)):
+            _check(answer.score, 1.0, f"row {place}: {whose}'s score")
+            _check(answer.nll_per_token, math.inf, f"row {place}: {whose}'s NLL per token")
+
+
+def _check(number: float | None, most: float, what: str) -> None:
+    if number is None or (math.isfinite(number) and 0 <= number <= most):
+        return
+    allowed = "a number in [0, 1]" if most == 1.0 else "a number, 0 or more"
+    raise EvidenceError(
+        f"gate {what} is {number}, not {allowed}; nothing was judged. "
+        "Look at the validator or the evaluate job that gave it, then let the update be judged again."
+    )

@@ -1,0 +1,215 @@
+"""The gate: promote a candidate, hold it until there is more evidence, or reject it. Pure.
+
+A verdict reads one primary (a validator's score of generated answers, or the likelihood of what humans wrote), on
+prompts that training never saw, both adapters on the same prompts. It promotes only what it is sure of
+(`statistics.promotion_level`), rejects what is proven worse or harmed by a guard (`guards`), and holds the rest.
+
+Not here: which prompts are read, when jobs run, what happens to adapters afterwards.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from storage.records import Look
+
+from .evidence import Answer, GateRow, GateSettings, Judgement, Primary, check_rows
+from .guards import Guard, read_guards
+from .shares import cap_shares
+from .statistics import Paired, Proof, bootstrap_bound, detectable_gain, prove, spend
+
+GROWTH = 1.5  # a held candidate is looked at again when its gate has grown by half
+MIN_EFFECTIVE = 8  # weighted rows that say less than this many equal ones decide nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Whether a look is due: `have` of `need` prompts, "61 of 90 prompts"."""
+
+    due: bool
+    have: int
+    need: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The primary over the rows that have it; arrays of shape (n,), scores in [0, 1]."""
+
+    primary: Primary
+    rows: tuple[GateRow, ...]
+    pairs: Paired
+    champion_score: float
+    candidate_score: float
+
+
+def wait_for(prompts: int, earlier_looks: Sequence[Look], settings: GateSettings) -> Wait:
+    """Whether a candidate is to be looked at now, with `prompts` entries in its gate: asked before a job is spent.
+
+    Entries are those the primary can be read on (for nll: with a human target), also beyond what one look reads; a
+    look's `prompts` are the entries of its time.
+    """
+    need = settings.min_prompts
+    if earlier_looks:
+        need = max(need, math.ceil(GROWTH * earlier_looks[-1].prompts))
+    return Wait(due=prompts >= need, have=prompts, need=need, reason=f"{prompts} of {need} prompts")
+
+
+def judge(
+    rows: Sequence[GateRow],
+    earlier_looks: Sequence[Look],
+    settings: GateSettings,
+    seed: int,
+    *,
+    max_share_per_user: float = 1.0,
+    human_texts: Sequence[str] = (),
+    entries: int | None = None,
+) -> Judgement:
+    """The verdict on these rows, as look number `len(earlier_looks) + 1`.
+
+    `human_texts` are the targets of train and dev, for the guards; `max_share_per_user` caps what one user's rows can
+    weigh; `seed` serves the collapse guards' bootstrap alone; `entries` is how many the gate holds where it holds more
+    than these rows. Raises EvidenceError for NaN and numbers out of range.
+    """
+    if not settings.enabled:
+        return Judgement(
+            "promote", "the gate is off (gate.enabled: false): promoted unseen", None, 0, entries or 0, False
+        )
+    check_rows(rows)
+    reading = _read(rows, settings, max_share_per_user)
+    short = _too_little(reading, len(rows), settings)
+    if short:
+        return short
+    look = len(earlier_looks) + 1
+    budget = settings.alpha * spend(look, settings.looks)
+    guards = read_guards(reading.rows, human_texts, settings, budget, seed)
+    return _verdict(reading, guards, look, settings, max(entries or 0, reading.pairs.count))
+
+
+def _read(rows: Sequence[GateRow], settings: GateSettings, max_share: float) -> _Reading:
+    primary = _primary(rows, settings)
+    kept = [
+        row
+        for row in rows
+        if row.weight > 0 and None not in (_worth(row.candidate, primary), _worth(row.champion, primary))
+    ]
+    weights = cap_shares([row.weight for row in kept], [row.user for row in kept], max_share)
+    kept = [replace(row, weight=weight) for row, weight in zip(kept, weights, strict=True)]
+    candidate = np.array([_worth(row.candidate, primary) for row in kept], dtype=np.float64)
+    champion = np.array([_worth(row.champion, primary) for row in kept], dtype=np.float64)
+    means = [float(np.average(side, weights=weights)) if kept else 0.0 for side in (champion, candidate)]
+    pairs = Paired(candidate - champion, np.array(weights, dtype=np.float64))
+    return _Reading(primary, tuple(kept), pairs, *means)
+
+
+def _primary(rows: Sequence[GateRow], settings: GateSettings) -> Primary:
+    if settings.primary != "auto":
+        return settings.primary
+    scored = any(row.candidate.score is not None and row.champion.score is not None for row in rows)
+    return "validator" if scored else "nll"
+
+
+def _worth(answer: Answer, primary: Primary) -> float | None:
+    """The validator's score, or exp(-NLL per token): the geometric mean probability of the human target's tokens.
+
+    As a probability it is a score in [0, 1] like every other, and a target that neither adapter could ever say (spite,
+    noise) weighs next to nothing, where in nats it would outweigh twenty honest ones.
+    """
+    if primary == "validator":
+        return answer.score
+    return None if answer.nll_per_token is None else math.exp(-answer.nll_per_token)
+
+
+def _too_little(reading: _Reading, given: int, settings: GateSettings) -> Judgement | None:
+    """A hold that spends no look, where there is too little to read."""
+    count, effective, need = reading.pairs.count, reading.pairs.effective, settings.min_prompts
+    if count >= need and effective >= MIN_EFFECTIVE:
+        return None
+    unit = "prompts with a validator's score" if reading.primary == "validator" else "prompts with a human target"
+    reason = f"{count} of {need} {unit}"
+    if count >= need:
+        reason = f"{count} prompts weigh as much as {effective:.1f} after decay and caps, {MIN_EFFECTIVE} are needed"
+    elif given > count:
+        reason += f" ({given - count} more lack it or have no weight left)"
+    return Judgement("hold", reason, reading.primary, count, count, False, next_prompts=max(need, count + 1))
+
+
+def _verdict(reading: _Reading, guards: Sequence[Guard], look: int, settings: GateSettings, entries: int) -> Judgement:
+    proof = prove(reading.pairs, settings.alpha, look, settings.looks)
+    harmed = [guard for guard in guards if guard.harmed]
+    report = _report(reading, guards, look, proof)
+    base = _base(reading, report, entries)
+    if harmed:
+        return replace(base, verdict="reject", reason=f"guard: {harmed[0].words}; {_said(reading)}")
+    if proof.worse:
+        return replace(base, verdict="reject", reason=f"worse than the champion: {_said(reading)}")
+    if proof.better:
+        return replace(base, verdict="promote", reason=f"better than the champion: {_said(reading)}")
+    return _held(base, reading, look, settings, report["detectable_gain"])
+
+
+def _base(reading: _Reading, report: dict[str, Any], entries: int) -> Judgement:
+    return Judgement(
+        verdict="hold",
+        reason="",
+        primary=reading.primary,
+        prompts=reading.pairs.count,
+        entries=entries,
+        spent_look=True,
+        difference=reading.pairs.mean,
+        interval=_interval(reading.pairs),
+        champion_score=reading.champion_score,
+        candidate_score=reading.candidate_score,
+        report=report,
+    )
+
+
+def _held(base: Judgement, reading: _Reading, look: int, settings: GateSettings, gain: float) -> Judgement:
+    why = f"not enough evidence: {_said(reading)}; a gain of {100 * gain:.1f} points would show"
+    if look >= settings.looks:
+        return replace(base, reason=f"expired after {look} looks, {why}", expires=True)
+    need = math.ceil(GROWTH * base.entries)
+    return replace(base, reason=f"{base.entries} of {need} prompts, {why}", next_prompts=need)
+
+
+def _said(reading: _Reading) -> str:
+    """The scores in points of 100, and what they are scores of."""
+    scores = f"{100 * reading.champion_score:.1f} -> {100 * reading.candidate_score:.1f} of 100"
+    if reading.primary == "validator":
+        return f"validator {scores} on {reading.pairs.count} prompts"
+    before, after = (_mean_nll(reading, side) for side in ("champion", "candidate"))
+    return (
+        f"likelihood of human targets {scores} (nll {before:.2f} -> {after:.2f} per token) "
+        f"on {reading.pairs.count} prompts"
+    )
+
+
+def _mean_nll(reading: _Reading, side: str) -> float:
+    answers: list[Answer] = [getattr(row, side) for row in reading.rows]
+    return float(np.average([answer.nll_per_token or 0.0 for answer in answers], weights=reading.pairs.weights))
+
+
+def _interval(pairs: Paired) -> tuple[float, float]:
+    return bootstrap_bound(pairs, 0.025), bootstrap_bound(pairs, 0.975)
+
+
+def _report(reading: _Reading, guards: Sequence[Guard], look: int, proof: Proof) -> dict[str, Any]:
+    """Numbers for `updates show` and the manifest; no text of any user."""
+    report: dict[str, Any] = {
+        "look": look,
+        "prompts": reading.pairs.count,
+        "effective_prompts": round(reading.pairs.effective, 1),
+        "standard_error": reading.pairs.standard_error,
+        "bootstrap_tail": proof.tail,
+        "alpha_of_look": proof.level,
+        "detectable_gain": detectable_gain(reading.pairs.cautious(), proof.level),
+        "guards": [asdict(guard) for guard in guards],
+    }
+    if reading.primary == "nll":
+        report["nll_per_token"] = {side: _mean_nll(reading, side) for side in ("champion", "candidate")}
+    return report

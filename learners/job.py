@@ -1,0 +1,256 @@
+"""The contract between daemon and worker: the files of one job directory, and how they are read and written.
+
+Why files: a worker may crash, be killed, run on another machine, or be looked at a week later; a directory survives
+all four. The daemon writes `job.json` and the rows or prompts, the worker everything else, `result.json` last and
+atomically: a directory without it is an attempt that did not end.
+
+    train     job.json rows.jsonl dev.jsonl             -> plan.jsonl progress.jsonl heartbeat adapter/ result.json
+    evaluate  job.json prompts.jsonl                    -> answers.jsonl progress.jsonl heartbeat result.json
+
+No file names a user: rows are written without `user_id`, and a prompt's `user` is a number that means something in
+this directory only. The JSON Schemas in `docs/schemas/` are made from these models (`learners.job_schemas`).
+This module holds the shapes; `learners.job_files` reads and writes them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from storage.records import Message
+
+CONTRACT: Literal[1] = 1
+
+JOB = "job.json"
+ROWS = "rows.jsonl"
+DEV_ROWS = "dev.jsonl"
+PLAN = "plan.jsonl"
+PROGRESS = "progress.jsonl"
+PROMPTS = "prompts.jsonl"
+ANSWERS = "answers.jsonl"
+ADAPTER = "adapter"
+RESULT = "result.json"
+HEARTBEAT = "heartbeat"
+LOG = "worker.log"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Base(_Frozen):
+    """The model that adapters are made for: its folder, and what its files hash to (`learners.base.base_hash`)."""
+
+    path: str
+    hash: str
+
+
+class Start(_Frozen):
+    """Where the weights begin: a fresh LoRA on the base, or the champion's, read from `adapter_path`."""
+
+    mode: Literal["base", "champion"]
+    adapter_path: str | None = None
+
+
+class Lora(_Frozen):
+    """Shape of the adapter. The update of a matrix is `alpha / rank * B A`; dropout applies while training."""
+
+    rank: int = Field(16, ge=1)
+    alpha: int = Field(32, ge=1)
+    dropout: float = Field(0.05, ge=0, lt=1)
+    target_modules: str | tuple[str, ...] = "all-linear"
+
+
+class Model(_Frozen):
+    """`max_context` counts tokens of prompt and completion together; longer rows are dropped, not cut."""
+
+    max_context: int = Field(2048, ge=8)
+    lora: Lora = Lora()
+
+
+class LearnersOn(_Frozen):
+    """Which learners have a part in this update."""
+
+    curriculum: bool = False
+
+
+class _Job(_Frozen):
+    contract: Literal[1] = CONTRACT
+    task: str
+    update_id: int
+    attempt: int = Field(1, ge=1)
+    threads: int = Field(1, ge=1)
+    time_limit_s: float | None = Field(None, gt=0)
+
+
+class TrainJob(_Job):
+    """Make `candidate` from `rows.jsonl`. `settings` are the method's own (`learners.methods`)."""
+
+    kind: Literal["train"] = "train"
+    candidate: str
+    method: str
+    seed: int
+    base: Base
+    start: Start
+    model: Model = Model()
+    settings: dict[str, Any] = {}
+    learners: LearnersOn = LearnersOn()
+
+
+class EngineAddress(_Frozen):
+    """An OpenAI-compatible engine that can load adapters; `timeout_s` bounds one request."""
+
+    url: str
+    timeout_s: float = Field(120.0, gt=0)
+
+
+class Contender(_Frozen):
+    """An adapter under judgement. `path` is null for the bare base; `engine_model` is the name it is served under."""
+
+    name: str
+    path: str | None = None
+    engine_model: str | None = None
+
+
+class ValidatorChoice(_Frozen):
+    """Which validator scores the answers, with its settings."""
+
+    name: str
+    settings: dict[str, Any] = {}
+
+
+class SamplingChoice(_Frozen):
+    """How answers are drawn. Temperature 0 is greedy; `max_tokens` null leaves the limit to the engine."""
+
+    max_tokens: int | None = Field(None, ge=1)
+    temperature: float = Field(0.0, ge=0)
+
+
+class EvaluateJob(_Job):
+    """Let candidate and champion answer the same `prompts.jsonl`, and score what they say."""
+
+    kind: Literal["evaluate"] = "evaluate"
+    engine: EngineAddress
+    candidate: Contender
+    champion: Contender
+    validator: ValidatorChoice | None = None
+    sampling: SamplingChoice = SamplingChoice()
+
+
+class PlanStep(_Frozen):
+    """One optimizer step: the lines of rows.jsonl (from 0) that it trains on, in order."""
+
+    step: int = Field(ge=0)
+    rows: tuple[int, ...]
+
+
+class Progress(_Frozen):
+    """A sign of life with numbers. `done` of `total` are steps or answers; losses are in nats a token."""
+
+    at: datetime
+    done: int
+    total: int
+    loss: float | None = None
+    dev_loss: float | None = None
+
+
+class Probe(_Frozen):
+    """How likely the adapter held a fixed text when it left training: `nll` is the sum over `tokens`, in nats."""
+
+    prompt: str
+    completion: str
+    nll: float
+    tokens: int
+
+
+class _Result(_Frozen):
+    """`warm`: the worker began with the slow libraries loaded. `seconds` of its parts; `total` is all but the fork."""
+
+    contract: Literal[1] = CONTRACT
+    reason: str
+    seconds: dict[str, float] = {}
+    warm: bool = False
+
+
+class TrainResult(_Result):
+    """What came of a train job. With `outcome: failed` there is no adapter, and `reason` says why.
+
+    `kl` is the mean over completion tokens of KL(candidate || start policy) in nats, on rows of its own batch.
+    `dropped` counts rows that were not trained on, by reason. `files` maps the adapter's files to their sha256.
+    """
+
+    kind: Literal["train"] = "train"
+    outcome: Literal["trained", "failed"]
+    candidate: str
+    method: str
+    rows: int = 0
+    dropped: dict[str, int] = {}
+    steps: int = 0
+    steps_planned: int = 0
+    best_step: int | None = None
+    dev_rows: int = 0
+    early_stopping: str = "off"
+    first_loss: float | None = None
+    last_loss: float | None = None
+    dev_loss: float | None = None
+    kl: float | None = None
+    files: dict[str, str] = {}
+    size_bytes: int = 0
+    probes: tuple[Probe, ...] = ()
+    template_hash: str | None = None
+    notes: tuple[str, ...] = ()
+    versions: dict[str, str] = {}
+
+
+class EvaluateResult(_Result):
+    """What came of an evaluate job: how many prompts both answered. Scores are means in [0, 1], for people.
+
+    `try_again`: it failed only because the engine was away or full.
+    """
+
+    kind: Literal["evaluate"] = "evaluate"
+    outcome: Literal["evaluated", "failed"]
+    prompts: int = 0
+    try_again: bool = False
+    candidate_score: float | None = None
+    champion_score: float | None = None
+
+
+class Prompt(_Frozen):
+    """One thing to ask. `target` is a human's text, where there is one; `user` numbers users within this job."""
+
+    id: str
+    messages: tuple[Message, ...]
+    target: str | None = None
+    weight: float = Field(1.0, ge=0)
+    user: int | None = None
+
+
+class JudgedAnswer(_Frozen):
+    """What one contender said. `score` and `checks` are the validator's; `nll_per_token` is of the human target.
+
+    `entropy` (nats) is the mean entropy of the next-token distribution over the target, where the engine tells.
+    """
+
+    text: str
+    finish_reason: str
+    tokens: int
+    score: float | None = None
+    passed: bool | None = None
+    checks: dict[str, bool] = {}
+    parts: dict[str, float] = {}
+    nll_per_token: float | None = None
+    entropy: float | None = None
+
+
+class AnswerPair(_Frozen):
+    """Both contenders on one prompt."""
+
+    id: str
+    weight: float
+    candidate: JudgedAnswer
+    champion: JudgedAnswer
+    target: str | None = None
+    user: int | None = None

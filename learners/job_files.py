@@ -1,0 +1,163 @@
+"""Reads and writes the files of a job directory (shapes: `learners.job`).
+
+Every file appears whole: it is written under a temporary name, flushed to disk and renamed; only `progress.jsonl`
+grows line by line, and a reader skips a last line that is still being written. Errors name the file and the line, and
+never quote what is in it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from math import isfinite
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from learners.errors import LearnerError
+from learners.job import (
+    ANSWERS,
+    JOB,
+    PLAN,
+    PROGRESS,
+    PROMPTS,
+    RESULT,
+    AnswerPair,
+    EvaluateJob,
+    EvaluateResult,
+    PlanStep,
+    Progress,
+    Prompt,
+    TrainJob,
+    TrainResult,
+)
+from storage.records import Row
+
+AnyJob = Annotated[TrainJob | EvaluateJob, Field(discriminator="kind")]
+AnyResult = Annotated[TrainResult | EvaluateResult, Field(discriminator="kind")]
+T = TypeVar("T")
+_JOBS: TypeAdapter[TrainJob | EvaluateJob] = TypeAdapter(AnyJob)
+_RESULTS: TypeAdapter[TrainResult | EvaluateResult] = TypeAdapter(AnyResult)
+_ROWS: TypeAdapter[Row] = TypeAdapter(Row)
+
+
+class JobFileBroken(LearnerError):
+    """A file of a job directory is missing or does not hold what the contract says."""
+
+
+def write_job(directory: Path, job: TrainJob | EvaluateJob) -> None:
+    write_whole(directory / JOB, _JOBS.dump_json(job, indent=2))
+
+
+def read_job(directory: Path) -> TrainJob | EvaluateJob:
+    """Raises JobFileBroken."""
+    return _parse(_JOBS, directory / JOB, _bytes_of(directory / JOB))
+
+
+def write_result(directory: Path, result: TrainResult | EvaluateResult) -> None:
+    """The last thing that a worker does: whoever sees this file sees a finished attempt."""
+    write_whole(directory / RESULT, _RESULTS.dump_json(result, indent=2))
+
+
+def read_result(directory: Path) -> TrainResult | EvaluateResult | None:
+    """None while there is no result. Raises JobFileBroken when there is one that cannot be read."""
+    path = directory / RESULT
+    return _parse(_RESULTS, path, _bytes_of(path)) if path.exists() else None
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Rows without their users: who said something is known in the store alone."""
+    write_whole(path, b"".join(_ROWS.dump_json(replace(row, user_id=None)) + b"\n" for row in rows))
+
+
+def read_rows(path: Path) -> tuple[Row, ...]:
+    """Raises JobFileBroken, also for a weight that is negative or not a number: no method may be given one."""
+    rows = tuple(_parse(_ROWS, path, line, number) for number, line in _lines(path))
+    for number, row in enumerate(rows, 1):
+        if not (isfinite(row.weight) and row.weight >= 0):
+            raise JobFileBroken(f"{path}, line {number}: weight {row.weight} is not a number >= 0.")
+    return rows
+
+
+def write_plan(directory: Path, steps: Iterable[Sequence[int]]) -> None:
+    _write_models(directory / PLAN, [PlanStep(step=i, rows=tuple(rows)) for i, rows in enumerate(steps)])
+
+
+def read_plan(directory: Path) -> tuple[PlanStep, ...]:
+    return _read_models(directory / PLAN, PlanStep)
+
+
+def write_prompts(directory: Path, prompts: Sequence[Prompt]) -> None:
+    _write_models(directory / PROMPTS, prompts)
+
+
+def read_prompts(directory: Path) -> tuple[Prompt, ...]:
+    return _read_models(directory / PROMPTS, Prompt)
+
+
+def write_answers(directory: Path, answers: Sequence[AnswerPair]) -> None:
+    _write_models(directory / ANSWERS, answers)
+
+
+def read_answers(directory: Path) -> tuple[AnswerPair, ...]:
+    return _read_models(directory / ANSWERS, AnswerPair)
+
+
+def append_progress(directory: Path, progress: Progress) -> None:
+    with (directory / PROGRESS).open("ab") as file:
+        file.write(progress.model_dump_json().encode() + b"\n")
+
+
+def last_progress(directory: Path) -> Progress | None:
+    """The newest whole line, or None before the first. Raises JobFileBroken."""
+    path = directory / PROGRESS
+    if not path.exists():
+        return None
+    whole = path.read_bytes().rpartition(b"\n")[0].splitlines()
+    return _parse(TypeAdapter(Progress), path, whole[-1], len(whole)) if whole else None
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """All of it or nothing, also through a power cut."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def _write_models(path: Path, models: Sequence[BaseModel]) -> None:
+    write_whole(path, b"".join(model.model_dump_json().encode() + b"\n" for model in models))
+
+
+def _read_models(path: Path, kind: type[T]) -> tuple[T, ...]:
+    adapter = TypeAdapter(kind)
+    return tuple(_parse(adapter, path, line, number) for number, line in _lines(path))
+
+
+def _lines(path: Path) -> Iterable[tuple[int, bytes]]:
+    return [(number, line) for number, line in enumerate(_bytes_of(path).split(b"\n"), 1) if line]
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise JobFileBroken(f"{path} cannot be read ({error.strerror}); was the job directory made whole?") from None
+
+
+def _parse(adapter: TypeAdapter[T], path: Path, data: bytes, line: int | None = None) -> T:
+    try:
+        return adapter.validate_json(data)
+    except ValidationError as error:
+        where = f"{path}, line {line}" if line else str(path)
+        raise JobFileBroken(f"{where}: {_what(error)}. Was it written by another version of adaptd?") from None
+
+
+def _what(error: ValidationError) -> str:
+    """Field and kind of the first fault, without the value, which may be a user's text."""
+    first: Any = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc']) or 'the whole'}: {first['type']}"

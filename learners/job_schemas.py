@@ -1,0 +1,57 @@
+"""JSON Schemas of a job directory's files, for whoever writes a worker in something else than this code.
+
+`python -m learners.job_schemas docs/schemas` writes them; a test holds that what is committed is what the models say.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from learners.job import (
+    AnswerPair,
+    EvaluateJob,
+    EvaluateResult,
+    PlanStep,
+    Progress,
+    Prompt,
+    TrainJob,
+    TrainResult,
+)
+from storage.records import Row
+
+_FILES: dict[str, tuple[Any, str]] = {
+    "job.train": (TrainJob, "job.json of a train job, written by the daemon"),
+    "job.evaluate": (EvaluateJob, "job.json of an evaluate job, written by the daemon"),
+    "rows": (Row, "one line of rows.jsonl or dev.jsonl, written by the daemon"),
+    "prompts": (Prompt, "one line of prompts.jsonl, written by the daemon"),
+    "plan": (PlanStep, "one line of plan.jsonl, written by the worker"),
+    "progress": (Progress, "one line of progress.jsonl, written by the worker"),
+    "answers": (AnswerPair, "one line of answers.jsonl, written by the worker"),
+    "result.train": (TrainResult, "result.json of a train job, written last by the worker"),
+    "result.evaluate": (EvaluateResult, "result.json of an evaluate job, written last by the worker"),
+}
+
+
+def job_schemas() -> dict[str, dict[str, Any]]:
+    """Schema by file name, such as `job.train.json`."""
+    return {f"{name}.json": _schema(kind, title) for name, (kind, title) in _FILES.items()}
+
+
+def write_job_schemas(directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, schema in job_schemas().items():
+        (directory / name).write_text(json.dumps(schema, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _schema(kind: Any, title: str) -> dict[str, Any]:
+    schema = TypeAdapter(kind).json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": title}
+
+
+if __name__ == "__main__":
+    write_job_schemas(Path(sys.argv[1]))

@@ -1,0 +1,44 @@
+"""What the daemon must know of each method: its settings and which rows it learns from. Torch-free.
+
+The folder is the registry: a method is one file here with a `METHOD`, found by its name, and a module of the same
+name in `learners.training` that does the work in a worker process. To add one: write both files.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from learners.errors import LearnerError
+from storage.records import Row
+from storage.records.settings import Settings
+
+
+class UnknownMethod(LearnerError):
+    """No file in `learners/methods/` has that name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A loss, as the daemon sees it. `takes` says whether it learns from a row under its settings, a `Settings`."""
+
+    name: str
+    Settings: type[Settings]
+    takes: Callable[[Row, Any], bool]
+
+
+def methods() -> Mapping[str, Method]:
+    """Every method, by name."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return {name: importlib.import_module(f"{__name__}.{name}").METHOD for name in names}
+
+
+def find_method(name: str) -> Method:
+    """Raises UnknownMethod, naming those that exist."""
+    found = methods()
+    if name not in found:
+        raise UnknownMethod(f"There is no method {name!r}; there are {', '.join(found)}.")
+    return found[name]

@@ -1,0 +1,52 @@
+"""Method `sft`: supervised fine-tuning on good answers, each counting by its weight.
+
+It learns from targets (a human wrote them) and from responses whose *signal* passes a floor, never from pairs. The
+loss is that of the last assistant turn; the work is done in `learners.training.sft`.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from learners.methods import Method
+from storage.records import Row
+from storage.records.settings import Settings, setting
+
+PASSES = 12
+MIN_STEPS = 25
+MAX_STEPS = 1000
+
+
+class SftSettings(Settings):
+    """Settings of `updates.sft`."""
+
+    min_signal: float = setting(0.75, doc="A response is learned when its signal is at least this.", ge=0, le=1)
+    learning_rate: float = setting(2e-4, doc="Peak of the learning rate; small models want more (5e-3).", gt=0)
+    batch_size: int = setting(8, doc="Rows of one optimizer step.", ge=1)
+    steps: Literal["auto"] | Annotated[int, Field(ge=1)] = setting(
+        "auto",
+        doc=f"Optimizer steps; auto is {PASSES} passes over the rows, at least {MIN_STEPS}, at most {MAX_STEPS} steps.",
+    )
+    warmup: float = setting(0.1, doc="Share of the steps in which the learning rate rises to its peak.", ge=0, lt=1)
+    weight_decay: float = setting(0.0, doc="Weight decay of AdamW.", ge=0)
+    max_grad_norm: float = setting(1.0, doc="Gradients are clipped to this norm.", gt=0)
+    patience: int = setting(2, doc="Training stops after so many readings of the dev fold without a better one.", ge=1)
+
+
+def takes(row: Row, settings: SftSettings) -> bool:
+    """Whether a row is a text worth imitating."""
+    return row.role == "target" or (row.role == "response" and row.signal >= settings.min_signal)
+
+
+def steps_for(rows: int, settings: SftSettings) -> int:
+    """Optimizer steps for so many rows: what is set, else `PASSES` passes within [MIN_STEPS, MAX_STEPS]."""
+    if settings.steps != "auto":
+        return settings.steps
+    batch = min(settings.batch_size, rows)
+    return max(MIN_STEPS, min(MAX_STEPS, ceil(PASSES * rows / batch)))
+
+
+METHOD = Method(name="sft", Settings=SftSettings, takes=takes)

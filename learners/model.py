@@ -1,0 +1,28 @@
+"""Which base model the adapters sit on, and their shape. Torch-free: the daemon reads it, the worker obeys it."""
+
+from __future__ import annotations
+
+from storage.records.settings import Settings, setting
+
+
+class LoraSettings(Settings):
+    """`model.lora:` the shape of every adapter of this line."""
+
+    rank: int = setting(
+        16, doc="Rank of the low-rank update; the engine must allow at least this.", live=False, ge=1, le=512
+    )
+    alpha: int = setting(32, doc="Scale of the update: alpha / rank multiplies it.", live=False, ge=1)
+    dropout: float = setting(0.05, doc="Dropout on the adapter's input while it trains.", live=False, ge=0, lt=1)
+    target_modules: str | list[str] = setting(
+        "all-linear", doc="Layers that get an adapter; lm_head never does.", live=False
+    )
+
+
+class ModelSettings(Settings):
+    """`model:` in adaptd.yaml."""
+
+    base: str = setting("Qwen/Qwen2.5-0.5B-Instruct", doc="Folder or hub name of the base model.", live=False)
+    max_context: int = setting(
+        2048, doc="Longest prompt plus answer, in tokens; longer rows are dropped.", live=False, ge=16
+    )
+    lora: LoraSettings = setting(LoraSettings(), doc="Shape of the adapters.", live=False)

@@ -1,0 +1,97 @@
+"""Where an update starts, and what it sees again of what was learned before. Pure.
+
+Why: a batch of 20 to 100 rows is too little to learn from alone. A fresh LoRA from the base on everything learned so
+far does best under drift, but costs more with every update; once that no longer fits the time, training goes on from
+the champion, with at least half replay against forgetting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from math import ceil, floor, log
+from random import Random
+from typing import Literal
+
+from storage.records import Row
+
+StartMode = Literal["auto", "base", "champion"]
+UNMEASURED_ROWS = 1000  # what is taken to fit the time while no update of this line has been timed
+
+
+@dataclass(frozen=True, slots=True)
+class StartEvidence:
+    """What is known before an update of one line.
+
+    `batch_rows` new rows; `learned_rows` learned before, which count `learned_effective` in all (the sum of their
+    decays in [0, 1]); `row_s` seconds to train one row once, as measured on this line, else None; `passes` over the
+    rows that the method makes; `budget_s` seconds that training may take.
+    """
+
+    champion_is_base: bool
+    batch_rows: int
+    learned_rows: int
+    learned_effective: float
+    row_s: float | None
+    passes: float
+    budget_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StartChoice:
+    """Where to start, how many learned rows to replay, and why, in words and numbers."""
+
+    mode: Literal["base", "champion"]
+    replay: int
+    reason: str
+
+
+def choose_start(wanted: StartMode, evidence: StartEvidence) -> StartChoice:
+    """From the base on a decayed sample of everything, while that fits the time; else from the champion."""
+    fits = _rows_that_fit(evidence)
+    sample = min(evidence.learned_rows, ceil(evidence.learned_effective))
+    if evidence.champion_is_base:
+        return _from_base(evidence, min(sample, max(0, fits - evidence.batch_rows)), "the champion is the base")
+    if wanted == "base":
+        return _from_base(evidence, min(sample, max(0, fits - evidence.batch_rows)), "as configured")
+    if wanted == "auto" and sample + evidence.batch_rows <= fits:
+        return _from_base(evidence, sample, f"all {sample + evidence.batch_rows} rows fit the time ({fits} would)")
+    why = "as configured" if wanted == "champion" else f"{sample + evidence.batch_rows} rows do not fit ({fits} would)"
+    return _from_champion(evidence, fits, why)
+
+
+def sample_replay(rows: Sequence[Row], budget: int, seed: int, *, without: Collection[str] = ()) -> tuple[Row, ...]:
+    """At most `budget` learned rows, drawn without replacement in proportion to weight, marked `replay`.
+
+    Interactions in `without` (those of the batch: they are learned anew) are left out, as are rows of weight 0. The
+    same arguments give the same rows, in the order given. Method: Efraimidis and Spirakis, "Weighted random sampling
+    with a reservoir", Information Processing Letters 97 (2006): the largest of u ** (1 / weight).
+    """
+    random = Random(seed)
+    keys = [(_key(random.random(), row.weight), at) for at, row in enumerate(rows)]
+    drawable = [(key, at) for key, at in keys if rows[at].weight > 0 and rows[at].origin.interaction_id not in without]
+    chosen = sorted(at for _, at in sorted(drawable, reverse=True)[: max(0, budget)])
+    return tuple(replace(rows[at], replay=True) for at in chosen)
+
+
+def _rows_that_fit(evidence: StartEvidence) -> int:
+    if evidence.row_s is None or evidence.row_s <= 0:
+        return UNMEASURED_ROWS
+    return floor(evidence.budget_s / (evidence.row_s * max(evidence.passes, 1.0)))
+
+
+def _from_base(evidence: StartEvidence, replay: int, why: str) -> StartChoice:
+    return StartChoice("base", replay, f"fresh from the base on {evidence.batch_rows} new and {replay} replayed: {why}")
+
+
+def _from_champion(evidence: StartEvidence, fits: int, why: str) -> StartChoice:
+    """At least as many replayed rows as new ones, where there are so many; more when they fit."""
+    replay = min(evidence.learned_rows, max(evidence.batch_rows, fits - evidence.batch_rows))
+    return StartChoice(
+        "champion", replay, f"on from the champion on {evidence.batch_rows} new and {replay} replayed: {why}"
+    )
+
+
+def _key(uniform: float, weight: float) -> float:
+    """log(u) / weight orders as u ** (1 / weight) does, and does not underflow."""
+    return log(1.0 - uniform) / weight if weight > 0 else 0.0

@@ -1,0 +1,220 @@
+"""From examples to rows, and from rows to the methods that learn from them.
+
+Each kind of feedback says something else: a correction gives a text to imitate and one that was not good enough, a
+rating judges what the model said, a preference compares. The reward always belongs to the text that was judged. The
+router never guesses: what no enabled method learns from is counted as such.
+
+Limits: it sees no other example than the one at hand; near twins of gate prompts pass.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from consumers.cleaning import prompt_key
+from consumers.rewards import RewardSettings, aged_out, normalise, reward, weight
+from learners.batching import BatchExample
+from learners.folds import By
+from storage.records import Example, Message, Origin, Pair, Row, Target
+
+HALF_WEIGHT = 0.5  # of an example that was in a rejected update
+CUT = frozenset({"length", "content_filter"})  # finish reasons of answers that were cut off: never to be imitated
+
+
+class Taker(Protocol):
+    """What the router must know of a method (`learners.methods.Method`)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def takes(self) -> Callable[[Row, Any], bool]: ...
+
+
+Methods = Sequence[tuple[Taker, Any]]  # each enabled method with its settings, in the order they choose
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """Rows by method, weights normalised to mean 1 in each; and how many rows of which role nobody learns from."""
+
+    by_method: Mapping[str, tuple[Row, ...]]
+    no_method: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """Examples that a batch may be made of, in the order given; and how many are none, by reason."""
+
+    examples: tuple[BatchExample, ...]
+    no_method: Mapping[str, int]
+
+
+def rows_of(example: Example, rewards: RewardSettings, now: datetime, half_weight: bool = False) -> tuple[Row, ...]:
+    """All that one example can teach: targets, the judged response, pairs; without what is aged out.
+
+    Weights are decay x difficulty x trust, not yet normalised. Empty for an example that is withdrawn or not joined.
+    """
+    if example.withdrawn or not example.joined:
+        return ()
+    rows = [
+        *_targets(example),
+        *_response(example, rewards),
+        *(_pair(example, pair) for pair in example.pairs if not pair.tie),
+    ]
+    trust, judged = HALF_WEIGHT if half_weight else 1.0, _signal_of_response(example)
+    return tuple(
+        replace(row, weight=weight(row.effective_at, now, rewards, signal=judged, trust=trust))
+        for row in rows
+        if not aged_out(row.effective_at, now, rewards)
+    )
+
+
+def _targets(example: Example) -> list[Row]:
+    """What humans wrote, with reward 1 however bad the answer was; a corrected answer is what was rejected."""
+    rows = []
+    if example.correction:
+        rows.append(replace(_target(example, example.correction), rejected=example.response))
+    if example.demonstration:
+        rows.append(_target(example, example.demonstration))
+    return rows
+
+
+def _target(example: Example, target: Target) -> Row:
+    return Row(
+        messages=example.messages,
+        completion=target.text,
+        role="target",
+        signal=1.0,
+        reward=1.0,
+        weight=1.0,
+        origin=_origin(example),
+        user_id=target.user_id or example.user_id,
+        effective_at=target.effective_at,
+    )
+
+
+def _signal_of_response(example: Example) -> float | None:
+    """How good the response was by the least favourable of what was said of it."""
+    said = [slot.signal for slot in (example.scalar, example.correction) if slot]
+    return min(said, default=None)
+
+
+def _response(example: Example, rewards: RewardSettings) -> list[Row]:
+    signal = _signal_of_response(example)
+    if signal is None or not example.response or example.finish_reason in CUT:
+        return []
+    return [
+        Row(
+            messages=example.messages,
+            completion=example.response,
+            role="response",
+            signal=signal,
+            reward=reward(signal, rewards),
+            weight=1.0,
+            origin=_origin(example),
+            user_id=example.user_id,
+            effective_at=max(slot.effective_at for slot in (example.scalar, example.correction) if slot),
+        )
+    ]
+
+
+def _pair(example: Example, pair: Pair) -> Row:
+    return Row(
+        messages=example.messages,
+        completion=pair.chosen,
+        role="pair",
+        signal=1.0,
+        reward=1.0,
+        weight=1.0,
+        origin=_origin(example),
+        user_id=pair.user_id or example.user_id,
+        effective_at=pair.effective_at,
+        rejected=pair.rejected,
+    )
+
+
+def _origin(example: Example) -> Origin:
+    return Origin(example.interaction_id, example.revision)
+
+
+def route(rows: Iterable[Row], methods: Methods) -> Routed:
+    """Each row to the first method that takes it: a row trains in one phase only.
+
+    Within a method, a response gives way to a target of the same example: the human who corrected it said that it is
+    not yet what should be imitated.
+    """
+    taken: dict[str, list[Row]] = {}
+    nobody: Counter[str] = Counter()
+    for row in rows:
+        method = _taker(row, methods)
+        if method:
+            taken.setdefault(method, []).append(row)
+        else:
+            nobody[row.role] += 1
+    return Routed({name: _weighed(_without_corrected(found)) for name, found in taken.items()}, dict(nobody))
+
+
+def _taker(row: Row, methods: Methods) -> str | None:
+    return next((method.name for method, settings in methods if method.takes(row, settings)), None)
+
+
+def _without_corrected(rows: Sequence[Row]) -> list[Row]:
+    corrected = {row.origin for row in rows if row.role == "target"}
+    return [row for row in rows if row.role != "response" or row.origin not in corrected]
+
+
+def _weighed(rows: Sequence[Row]) -> tuple[Row, ...]:
+    weights = normalise([row.weight for row in rows])
+    return tuple(replace(row, weight=each) for row, each in zip(rows, weights, strict=True))
+
+
+def offer(
+    examples: Sequence[Example],
+    rewards: RewardSettings,
+    now: datetime,
+    methods: Methods,
+    half_weight: Collection[Origin] = (),
+) -> Offered:
+    """Which examples some method makes a row of, each with the weight of its heaviest row, for `batching.decide`.
+
+    The rest are counted by why: the role of a row that no method takes, `aged out`, or `no row` (nothing to learn).
+    """
+    offered: list[BatchExample] = []
+    nobody: Counter[str] = Counter()
+    for example in examples:
+        rows = rows_of(example, rewards, now, _origin(example) in half_weight)
+        weights = [row.weight for row in rows if _taker(row, methods)]
+        if weights:
+            offered.append(BatchExample(_origin(example), example.users, max(weights)))
+        else:
+            nobody[_why_not(example, rows, rewards, now)] += 1
+    return Offered(tuple(offered), dict(nobody))
+
+
+def _why_not(example: Example, rows: Sequence[Row], rewards: RewardSettings, now: datetime) -> str:
+    if rows:
+        return rows[0].role
+    return "aged out" if aged_out(example.effective_at, now, rewards) else "no row"
+
+
+def answer_key(messages: Sequence[Message], completion: str) -> str:
+    """A prompt and what was answered, as one key: what must not be in training where folds go by user."""
+    return prompt_key((*messages, Message("assistant", completion)))
+
+
+def drop_leaks(rows: Iterable[Row], gate_keys: Collection[str], by: By) -> tuple[tuple[Row, ...], int]:
+    """Rows without those that the gate would know again, and how many those were.
+
+    Split by prompt, `gate_keys` are the gate's `prompt_key`s; split by user, the `answer_key`s of its texts.
+    """
+    given = tuple(rows)
+    kept = tuple(row for row in given if _leak_key(row, by) not in gate_keys)
+    return kept, len(given) - len(kept)
+
+
+def _leak_key(row: Row, by: By) -> str:
+    return prompt_key(row.messages) if by == "prompt" else answer_key(row.messages, row.completion)

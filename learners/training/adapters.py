@@ -1,0 +1,109 @@
+"""LoRA adapters in memory and on disk: made fresh or taken from a champion, remembered, put back, written.
+
+What is written is what an engine loads and nothing more: adapter_config.json and adapter_model.safetensors, the same
+bytes for the same weights (sets in the configuration are sorted).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
+
+from learners.job import ADAPTER, Lora, TrainJob
+from learners.training.errors import StartMissing
+
+FILES = ("adapter_config.json", "adapter_model.safetensors")
+Weights = Mapping[str, torch.Tensor]
+
+
+def on_gpu() -> bool:
+    return bool(torch.cuda.is_available())
+
+
+def load_tokenizer(path: str) -> Any:
+    tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token_id = tokenizer.eos_token_id
+    return tokenizer
+
+
+def load_model(job: TrainJob) -> Any:
+    """The base with a trainable adapter called `default`, seeded: in float32 on CPU, as it was saved on a GPU."""
+    base = AutoModelForCausalLM.from_pretrained(
+        job.base.path, dtype="auto" if on_gpu() else torch.float32, local_files_only=True
+    )
+    set_seed(job.seed)
+    if job.start.mode == "base":
+        return get_peft_model(base, _configuration(job.model.lora))
+    path = job.start.adapter_path
+    if path is None or not all((Path(path) / name).is_file() for name in FILES):
+        raise StartMissing(
+            f"The champion's adapter {path} lacks {' or '.join(FILES)}; restore it, or start from the base."
+        )
+    return PeftModel.from_pretrained(base, path, is_trainable=True)
+
+
+def weights_of(model: Any) -> dict[str, torch.Tensor]:
+    """A copy of everything that is trained."""
+    return {name: p.detach().clone() for name, p in model.named_parameters() if p.requires_grad}
+
+
+def put_weights(model: Any, weights: Weights) -> None:
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name in weights:
+                parameter.copy_(weights[name])
+
+
+@contextmanager
+def borrowed(model: Any, weights: Weights) -> Iterator[None]:
+    """Inside, the model has those weights; afterwards its own again."""
+    own = weights_of(model)
+    put_weights(model, weights)
+    try:
+        yield
+    finally:
+        put_weights(model, own)
+
+
+def write_adapter(model: Any, directory: Path) -> tuple[dict[str, str], int]:
+    """Writes `adapter/` under another name, then renames it. Returns sha256 by file name, and the size in bytes."""
+    unfinished = directory / f"{ADAPTER}.unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    model.save_pretrained(str(unfinished), save_embedding_layers=False)
+    for extra in [path for path in unfinished.iterdir() if path.name not in FILES]:
+        extra.unlink()
+    _sort_configuration(unfinished / FILES[0])
+    return finish_adapter(unfinished)
+
+
+def finish_adapter(unfinished: Path) -> tuple[dict[str, str], int]:
+    """Renames a written adapter into its place. Returns sha256 by file name, and the size in bytes."""
+    final = unfinished.with_name(ADAPTER)
+    shutil.rmtree(final, ignore_errors=True)
+    unfinished.rename(final)
+    files = {path.name: path.read_bytes() for path in sorted(final.iterdir())}
+    return {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}, sum(map(len, files.values()))
+
+
+def _configuration(lora: Lora) -> LoraConfig:
+    targets = lora.target_modules if isinstance(lora.target_modules, str) else list(lora.target_modules)
+    return LoraConfig(
+        r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets, task_type="CAUSAL_LM"
+    )
+
+
+def _sort_configuration(path: Path) -> None:
+    configuration = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(configuration.get("target_modules"), list):
+        configuration["target_modules"].sort()
+    path.write_text(json.dumps(configuration, indent=2, sort_keys=True) + "\n", encoding="utf-8")

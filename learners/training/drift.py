@@ -1,0 +1,69 @@
+"""How far a candidate went from where it started, and what it makes of texts that everybody may see.
+
+`kl_from_start` is the mean over completion tokens of KL(candidate || start policy), in nats, on rows of its own
+batch: a candidate that did not move learned nothing, whatever its loss says. `probe` records the likelihood of fixed
+texts without user content, so that a release can check that an engine serves what was trained.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from learners.job import Probe
+from learners.probes import PROBES
+from learners.rendering import render_row
+from learners.training.adapters import Weights, borrowed
+from learners.training.rows import EncodedRow
+from storage.records import Message
+
+ROWS = 8
+TOKENS_PER_ROW = 256
+
+
+def kl_from_start(model: Any, rows: Sequence[EncodedRow], start: Weights) -> float:
+    """Mean nats a token over the first `TOKENS_PER_ROW` completion tokens of up to `ROWS` rows, new ones first."""
+    chosen = sorted(rows, key=lambda row: (row.replay, -row.weight, row.line))[:ROWS]
+    nats = torch.cat([_kl_of(model, row, start) for row in chosen])
+    return float(nats.mean())
+
+
+def probe(model: Any, tokenizer: Any) -> tuple[Probe, ...]:
+    """The likelihood of each of `learners.probes.PROBES` under the model as it is."""
+    return tuple(_probe_one(model, tokenizer, prompt, completion) for prompt, completion in PROBES)
+
+
+def _probe_one(model: Any, tokenizer: Any, prompt: str, completion: str) -> Probe:
+    prompt_ids, completion_ids = render_row(tokenizer, [Message("user", prompt)], completion)
+    nll = -_log_probs(model, prompt_ids, completion_ids).gather(1, _column(model, completion_ids)).sum()
+    return Probe(prompt=prompt, completion=completion, nll=float(nll), tokens=len(completion_ids))
+
+
+def _kl_of(model: Any, row: EncodedRow, start: Weights) -> torch.Tensor:
+    completion = row.completion_ids[:TOKENS_PER_ROW]
+    now = _log_probs(model, row.prompt_ids, completion)
+    with borrowed(model, start):
+        before = _log_probs(model, row.prompt_ids, completion)
+    return (now.exp() * (now - before)).sum(dim=1)
+
+
+@torch.no_grad()
+def _log_probs(model: Any, prompt_ids: Sequence[int], completion_ids: Sequence[int]) -> torch.Tensor:
+    """Log-probabilities over the vocabulary before each completion token: (tokens, vocabulary), float32."""
+    model.eval()
+    keep = len(completion_ids) + 1
+    short = {"logits_to_keep": keep} if "logits_to_keep" in _accepted(model) else {}
+    input_ids = torch.tensor([[*prompt_ids, *completion_ids]], device=model.device)
+    logits = model(input_ids=input_ids, use_cache=False, **short).logits[0, -keep:-1]
+    return torch.log_softmax(logits.float(), dim=-1)
+
+
+def _accepted(model: Any) -> Sequence[str]:
+    return tuple(inspect.signature(model.get_base_model().forward).parameters)
+
+
+def _column(model: Any, ids: Sequence[int]) -> torch.Tensor:
+    return torch.tensor(ids, device=model.device)[:, None]

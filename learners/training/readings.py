@@ -1,0 +1,80 @@
+"""What is read while a trainer runs: progress for people, and the dev fold for early stopping.
+
+The dev fold is read at `READINGS` evenly spaced steps. The weights of its best reading are kept in memory and put
+back at the end, so that no checkpoint is written. Fewer than `MIN_DEV_ROWS` rows say nothing; then every step counts.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainerCallback
+
+from learners.job import Progress
+from learners.job_files import append_progress
+from learners.training.adapters import put_weights, weights_of
+
+READINGS = 6
+MIN_DEV_ROWS = 8
+
+
+class ProgressWriter(TrainerCallback):
+    """One line of progress.jsonl a step; keeps the losses for the result."""
+
+    def __init__(self, directory: Path, steps: int) -> None:
+        self.losses: list[float] = []
+        self._directory = directory
+        self._steps = steps
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:  # noqa: ARG002
+        logs = logs or {}
+        if "loss" in logs:
+            self.losses.append(logs["loss"])
+        if "loss" in logs or "eval_loss" in logs:
+            append_progress(
+                self._directory,
+                Progress(
+                    at=datetime.now(UTC),
+                    done=state.global_step,
+                    total=self._steps,
+                    loss=logs.get("loss"),
+                    dev_loss=logs.get("eval_loss"),
+                ),
+            )
+
+
+class BestOfDev(TrainerCallback):
+    """Stops after `patience` readings without a better one, and remembers the best weights."""
+
+    def __init__(self, model: Any, steps: int, patience: int) -> None:
+        self.best_loss = inf
+        self.best_step: int | None = None
+        self.stopped_early = False
+        self._best: dict[str, torch.Tensor] = {}
+        self._model = model
+        self._patience = patience
+        self._worse = 0
+        self._read_at = {round(reading * steps / READINGS) for reading in range(1, READINGS + 1)} - {0}
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        control.should_evaluate = state.global_step in self._read_at
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any) -> None:  # noqa: ARG002
+        if metrics["eval_loss"] < self.best_loss:
+            self.best_loss, self.best_step, self._worse = metrics["eval_loss"], state.global_step, 0
+            self._best = weights_of(self._model)
+            return
+        self._worse += 1
+        if self._worse >= self._patience and state.global_step < state.max_steps:
+            self.stopped_early = control.should_training_stop = True
+
+    def put_best(self) -> None:
+        put_weights(self._model, self._best)
+
+    def words(self) -> str:
+        ended = "stopped early" if self.stopped_early else "ran to the end"
+        return f"on: {ended}, best at step {self.best_step}"

@@ -1,0 +1,76 @@
+"""Rows to token ids and labels.
+
+The loss is that of the completion alone: labels of prompt tokens are -100, and every completion ends in the stop
+token. A row that is longer than the window is dropped with a reason, because a cut answer teaches to stop too late.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from datasets import Dataset
+
+from learners.rendering import render_row
+from storage.records import Row
+
+IGNORED = -100
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedRow:
+    """A row as the model sees it. `line` is its place in rows.jsonl, from 0."""
+
+    line: int
+    prompt_ids: tuple[int, ...]
+    completion_ids: tuple[int, ...]
+    weight: float
+    replay: bool
+
+    @property
+    def length(self) -> int:
+        return len(self.prompt_ids) + len(self.completion_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Rows that can be trained on, and how many cannot, by reason."""
+
+    rows: tuple[EncodedRow, ...]
+    dropped: Mapping[str, int]
+
+
+def encode(tokenizer: Any, rows: Sequence[Row], max_context: int) -> Encoded:
+    """Renders every row; drops those longer than `max_context` tokens, and those that count nothing."""
+    encoded = [_encode_one(tokenizer, line, row) for line, row in enumerate(rows)]
+    reasons = {row.line: _why_not(row, max_context) for row in encoded}
+    kept = tuple(row for row in encoded if not reasons[row.line])
+    return Encoded(kept, dict(Counter(reason for reason in reasons.values() if reason)))
+
+
+def as_dataset(rows: Sequence[EncodedRow]) -> Dataset:
+    """Rows as TRL takes them."""
+    return Dataset.from_list(
+        [
+            {
+                "input_ids": [*row.prompt_ids, *row.completion_ids],
+                "labels": [*(IGNORED for _ in row.prompt_ids), *row.completion_ids],
+                "weight": row.weight,
+                "line": row.line,
+            }
+            for row in rows
+        ]
+    )
+
+
+def _encode_one(tokenizer: Any, line: int, row: Row) -> EncodedRow:
+    prompt_ids, completion_ids = render_row(tokenizer, row.messages, row.completion)
+    return EncodedRow(line, tuple(prompt_ids), tuple(completion_ids), row.weight, row.replay)
+
+
+def _why_not(row: EncodedRow, max_context: int) -> str:
+    if row.length > max_context:
+        return f"longer than {max_context} tokens"
+    return "weight 0" if row.weight == 0 else ""

@@ -1,0 +1,111 @@
+"""The worker's entry: does the job in one directory, then ends.
+
+It leads its own session, so that it can be killed with everything it started; touches `heartbeat` every second, and
+ends at once when that fails (its directory is gone) or when the daemon that started it is dead: two workers must never
+believe in the same update. What libraries print goes to `worker.log` in the job directory, never to the daemon's log.
+
+Foreseen trouble becomes a result with `outcome: failed`; anything else ends the process with a non-zero exit code,
+which the executor reports as a crash, and may be tried again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+import threading
+import time
+from multiprocessing import connection, parent_process
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from learners.engines.errors import EngineUnreachable
+from learners.job import HEARTBEAT, LOG, EvaluateJob, EvaluateResult, TrainJob, TrainResult
+from learners.job_files import read_job, write_result
+from learners.methods import find_method
+from storage.records import AdaptdError
+
+HEARTBEAT_S = 1.0
+SLOWEST = "trl.trainer.sft_trainer"  # the last that `preload` imports
+EXIT_ALONE = 70  # nobody to work for: the daemon died or the job directory is gone
+
+
+def run(directory: str) -> None:
+    """What a fork server calls in a new process."""
+    path = Path(directory)
+    with contextlib.suppress(PermissionError):  # already leads a session
+        os.setsid()
+    _log_to(path / LOG)
+    beat(path)
+    threading.Thread(target=_keep_beating, args=(path, os.getppid()), name="heartbeat", daemon=True).start()
+    perform(path)
+
+
+def perform(directory: Path) -> None:
+    """Does the job in this process and writes its result; what it did not foresee it raises."""
+    job = read_job(directory)
+    warm = SLOWEST in sys.modules
+    limit_threads(job.threads)
+    started = time.monotonic()
+    try:
+        result = _work(directory, job)
+    except AdaptdError as error:
+        result = _failed(job, str(error), try_again=isinstance(error, EngineUnreachable))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        result = _failed(job, f"{error.title}: {where or 'the whole'}: {first['msg']}; correct it in adaptd.yaml")
+    seconds = {**result.seconds, "total": round(time.monotonic() - started, 3)}
+    write_result(directory, result.model_copy(update={"seconds": seconds, "warm": warm}))
+
+
+def limit_threads(threads: int) -> None:
+    """Both for libraries that read the environment when they load, and for a torch that is there already."""
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(threads)
+
+
+def beat(directory: Path) -> None:
+    """Says that the worker lives: sets the time of the file `heartbeat`. Raises OSError when it cannot."""
+    heartbeat = directory / HEARTBEAT
+    heartbeat.touch()
+
+
+def _work(directory: Path, job: TrainJob | EvaluateJob) -> TrainResult | EvaluateResult:
+    if isinstance(job, EvaluateJob):
+        evaluate = importlib.import_module("learners.training.evaluate")
+        result: EvaluateResult = evaluate.run_evaluation(directory, job)
+        return result
+    method = importlib.import_module(f"learners.training.{find_method(job.method).name}")
+    trained: TrainResult = method.train(directory, job)
+    return trained
+
+
+def _failed(job: TrainJob | EvaluateJob, reason: str, *, try_again: bool = False) -> TrainResult | EvaluateResult:
+    if isinstance(job, EvaluateJob):
+        return EvaluateResult(outcome="failed", reason=reason, try_again=try_again)
+    return TrainResult(outcome="failed", reason=reason, candidate=job.candidate, method=job.method)
+
+
+def _keep_beating(directory: Path, fork_server: int) -> None:
+    """Ends the process when the daemon or the fork server is gone, or when the heartbeat cannot be written."""
+    daemon = parent_process()
+    watched = [] if daemon is None else [daemon.sentinel]
+    while True:
+        if connection.wait(watched, timeout=HEARTBEAT_S) or os.getppid() != fork_server:
+            os._exit(EXIT_ALONE)
+        try:
+            beat(directory)
+        except OSError:
+            os._exit(EXIT_ALONE)
+
+
+def _log_to(path: Path) -> None:
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    os.close(log)

@@ -1,0 +1,286 @@
+"""The buffer: which examples may be learned, which are reserved, and what became of those that were.
+
+A pool is reserved by revision. A partial unique index lets a revision be live or learned only once (promise I3), so
+two updates cannot both win it, whatever the code above does. Fates are kept on the example as "the newest revision
+that was ..."; a later revision (a late correction) is open again by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from storage.bulk import chunks
+from storage.errors import StalePool, StorageError
+from storage.records import Example, Fold, Origin, codec
+from storage.tables import OPEN, TAKEN, event, example, reservation, updates
+
+Outcome = Literal["promoted", "held", "superseded", "failed", "cancelled", "expired", "rejected"]
+
+_LIVE = reservation.c.state == "live"
+_FREE = ~exists().where(reservation.c.example_id == example.c.id, reservation.c.revision == example.c.revision, TAKEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """How many of a pool went where; `kept` are still reserved."""
+
+    learned: int = 0
+    returned: int = 0
+    half_weight: int = 0  # of those returned: rejected once, and at half weight from now on
+    set_aside: int = 0
+    kept: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BufferCounts:
+    """How many examples of a task stand where; an example is in one of the first seven, except `reserved` (in open)."""
+
+    open: int = 0  # could be learned: train fold, labelled, joined
+    learned: int = 0
+    set_aside: int = 0
+    unlabelled: int = 0
+    unjoined: int = 0
+    withdrawn: int = 0
+    held_out: int = 0  # labelled, in dev or gate
+    reserved: int = 0
+    gate: int = 0  # all in the gate fold, labelled or not
+    gate_labelled: int = 0
+    dev_labelled: int = 0
+
+
+def open_examples(
+    tx: Connection, task: str, *, fold: Fold = "train", settled_before: datetime, limit: int
+) -> list[Example]:
+    """What may enter a pool: not reserved, not learned in this revision, last signal not after `settled_before`;
+    the newest first."""
+    query = _newest(task, limit).where(OPEN, _FREE, example.c.fold == fold)
+    return _examples(tx, query.where(example.c.last_signal_at <= settled_before))
+
+
+def learned_examples(tx: Connection, task: str, limit: int) -> list[Example]:
+    """For replay: learned in their present revision, nothing retracted or set aside; the newest first."""
+    query = _newest(task, limit).where(_STANDING, example.c.fold == "train", example.c.labelled.is_(True))
+    learned = example.c.revision == example.c.learned_revision
+    return _examples(tx, query.where(learned, example.c.set_aside_revision < example.c.revision))
+
+
+def gate_examples(tx: Connection, task: str, limit: int = 200) -> list[Example]:
+    """Held out for the gate, unlabelled ones too; the newest first."""
+    return _examples(tx, _newest(task, limit).where(_STANDING, example.c.fold == "gate"))
+
+
+def dev_examples(tx: Connection, task: str, limit: int) -> list[Example]:
+    """Labelled ones of the dev fold; the newest first."""
+    query = _newest(task, limit).where(_STANDING, example.c.fold == "dev", example.c.labelled.is_(True))
+    return _examples(tx, query)
+
+
+_STANDING = and_(example.c.revision.is_not(None), example.c.joined.is_(True), example.c.withdrawn.is_(False))
+
+
+def _newest(task: str, limit: int) -> Select[Any]:
+    query = select(example.c.record).where(example.c.task == task)
+    return query.order_by(example.c.effective_at.desc(), example.c.id.desc()).limit(limit)
+
+
+def _examples(tx: Connection, query: Select[Any]) -> list[Example]:
+    return [codec.from_json(Example, record) for (record,) in tx.execute(query)]
+
+
+def arrivals(tx: Connection, task: str, since: datetime) -> int:
+    """How many signals of the task were received at or after `since`."""
+    return tx.execute(
+        select(func.count()).where(event.c.task == task, event.c.received_at >= since, event.c.signal.is_not(None))
+    ).scalar_one()
+
+
+def recent_signals(tx: Connection, task: str, limit: int) -> list[tuple[datetime, float]]:
+    """(effective_at, signal in [0, 1]) of the signals received last, the newest first."""
+    query = select(event.c.effective_at, event.c.signal).where(event.c.task == task, event.c.signal.is_not(None))
+    return [(at, value) for at, value in tx.execute(query.order_by(event.c.received_at.desc()).limit(limit))]
+
+
+def reserve(tx: Connection, update_id: int, pool: Sequence[Origin], now: datetime) -> None:
+    """Reserve the pool for an update, all or nothing. Raises StalePool when one of them is not open any more."""
+    task = _task_of(tx, update_id)
+    ids = _ids(tx, task, pool, OPEN, _FREE, example.c.fold == "train")
+    if len(ids) != len(pool):
+        raise StalePool(f"{len(pool) - len(ids)} of {len(pool)} examples are no longer open; decide again")
+    rows = [
+        {
+            "update_id": update_id,
+            "example_id": ids[origin],
+            "revision": origin.revision,
+            "state": "live",
+            "used": False,
+            "reserved_at": now,
+        }
+        for origin in pool
+    ]
+    try:
+        with tx.begin_nested():
+            tx.execute(reservation.insert(), rows)
+    except IntegrityError:
+        raise StalePool("an example is in another live pool, or learned already; decide again") from None
+
+
+def _task_of(tx: Connection, update_id: int) -> str:
+    task: str | None = tx.execute(select(updates.c.task).where(updates.c.update_id == update_id)).scalar()
+    if task is None:
+        raise StorageError(f"there is no update {update_id}")
+    return task
+
+
+def _ids(tx: Connection, task: str, origins: Collection[Origin], *only: ColumnElement[bool] | Any) -> dict[Origin, int]:
+    """Row numbers of those origins that stand at their revision and meet the conditions."""
+    wanted = set(origins)
+    found: dict[Origin, int] = {}
+    for some in chunks({origin.interaction_id for origin in wanted}):
+        query = select(example.c.id, example.c.interaction_id, example.c.revision).where(example.c.task == task, *only)
+        for number, name, revision in tx.execute(query.where(example.c.interaction_id.in_(some))):
+            found[Origin(name, revision)] = number
+    return {origin: number for origin, number in found.items() if origin in wanted}
+
+
+def reserved_examples(tx: Connection, update_id: int) -> list[tuple[Origin, Example]]:
+    """The live pool of an update: what was reserved, and the example as it stands now (perhaps of a later revision)."""
+    query = select(example.c.interaction_id, reservation.c.revision, example.c.record)
+    query = query.join(reservation, reservation.c.example_id == example.c.id)
+    rows = tx.execute(query.where(reservation.c.update_id == update_id, _LIVE).order_by(example.c.id))
+    return [(Origin(name, revision), codec.from_json(Example, record)) for name, revision, record in rows]
+
+
+def half_weighted(tx: Connection, task: str, origins: Collection[Origin]) -> frozenset[Origin]:
+    """Those of the origins that were rejected once, and so count half."""
+    return frozenset(_ids(tx, task, origins, example.c.half_weight_revision >= example.c.revision))
+
+
+def release(tx: Connection, update_id: int, used: Collection[Origin], outcome: Outcome) -> Released:
+    """Give a pool its fate, in the same transaction as the update's change of state.
+
+    Unused ones always return. Used ones: `promoted` learned; `held` stay reserved; `rejected` return once at half
+    weight and are set aside the second time; every other outcome returns them. A later call (a held update that is
+    then promoted) finds those still live.
+    """
+    live = _live(tx, update_id)
+    spent = [entry for entry in live if entry.origin in set(used)]
+    unused = [entry for entry in live if entry.origin not in set(used)]
+    _settle(tx, update_id, unused, "returned", used=False)
+    if outcome == "held":
+        _settle(tx, update_id, spent, "live", used=True)
+        return Released(returned=len(unused), kept=len(spent))
+    if outcome == "promoted":
+        _settle(tx, update_id, spent, "learned", used=True)
+        _raise_fate(tx, spent, "learned_revision")
+        return Released(learned=len(spent), returned=len(unused))
+    if outcome == "rejected":
+        return _reject(tx, update_id, spent, len(unused))
+    _settle(tx, update_id, spent, "returned", used=True)
+    return Released(returned=len(live))
+
+
+def set_aside(tx: Connection, update_id: int, reason: str) -> int:
+    """Withhold the whole live pool of an update that keeps breaking; returns how many. `reason`: no user text."""
+    live = _live(tx, update_id)
+    _put_aside(tx, update_id, live, reason)
+    return len(live)
+
+
+@dataclass(frozen=True, slots=True)
+class _Live:
+    example_id: int
+    origin: Origin
+    rejected_before: bool
+
+
+def _live(tx: Connection, update_id: int) -> list[_Live]:
+    columns = (example.c.id, example.c.interaction_id, reservation.c.revision, example.c.half_weight_revision)
+    query = select(*columns).join(reservation, reservation.c.example_id == example.c.id)
+    rows = tx.execute(query.where(reservation.c.update_id == update_id, _LIVE))
+    return [_Live(number, Origin(name, revision), halved >= revision) for number, name, revision, halved in rows]
+
+
+def _reject(tx: Connection, update_id: int, spent: Sequence[_Live], unused: int) -> Released:
+    again = [entry for entry in spent if entry.rejected_before]
+    once = [entry for entry in spent if not entry.rejected_before]
+    _put_aside(tx, update_id, again, "in two rejected updates")
+    _settle(tx, update_id, once, "returned", used=True)
+    _raise_fate(tx, once, "half_weight_revision")
+    return Released(returned=unused + len(once), half_weight=len(once), set_aside=len(again))
+
+
+def _put_aside(tx: Connection, update_id: int, entries: Sequence[_Live], reason: str) -> None:
+    _settle(tx, update_id, entries, "set_aside", used=True)
+    _raise_fate(tx, entries, "set_aside_revision", set_aside_reason=reason)
+
+
+def _settle(tx: Connection, update_id: int, entries: Sequence[_Live], state: str, *, used: bool) -> None:
+    change = update(reservation).where(
+        reservation.c.update_id == update_id, reservation.c.example_id == bindparam("of")
+    )
+    if entries:
+        tx.execute(change.values(state=state, used=used), [{"of": entry.example_id} for entry in entries])
+
+
+def _raise_fate(tx: Connection, entries: Sequence[_Live], column: str, **more: str) -> None:
+    """Set a fate's revision, never lowering it."""
+    reached: BindParameter[int] = bindparam("reached")
+    higher = case((example.c[column] < reached, reached), else_=example.c[column])
+    change = update(example).where(example.c.id == bindparam("of")).values({column: higher, **more})
+    if entries:
+        tx.execute(change, [{"of": entry.example_id, "reached": entry.origin.revision} for entry in entries])
+
+
+def buffer_counts(tx: Connection, task: str) -> BufferCounts:
+    """Where the task's examples stand, counted over one index."""
+    return BufferCounts(**_standing_counts(tx, task), reserved=_reserved_count(tx, task))
+
+
+def _standing_counts(tx: Connection, task: str) -> dict[str, int]:
+    c = example.c
+    stands = and_(c.joined.is_(True), c.withdrawn.is_(False))
+    trains = and_(stands, c.labelled.is_(True), func.coalesce(c.fold, "train") == "train")
+    aside, learned = c.set_aside_revision >= c.revision, c.learned_revision >= c.revision
+    kinds: dict[str, Any] = {
+        "open": and_(trains, ~aside, ~learned, c.fold.is_not(None)),
+        "learned": and_(trains, learned, ~aside),
+        "set_aside": and_(trains, aside),
+        "unlabelled": and_(stands, c.labelled.is_(False)),
+        "unjoined": and_(c.joined.is_(False), c.withdrawn.is_(False)),
+        "withdrawn": c.withdrawn.is_(True),
+        "held_out": and_(stands, c.labelled.is_(True), c.fold.in_(("dev", "gate"))),
+        "gate": and_(stands, c.fold == "gate"),
+        "gate_labelled": and_(stands, c.fold == "gate", c.labelled.is_(True)),
+        "dev_labelled": and_(stands, c.fold == "dev", c.labelled.is_(True)),
+    }
+    counts = [func.count(case((condition, 1))).label(name) for name, condition in kinds.items()]
+    row = tx.execute(select(*counts).where(c.task == task, c.revision.is_not(None))).mappings().one()
+    return dict(row)
+
+
+def _reserved_count(tx: Connection, task: str) -> int:
+    query = select(func.count()).select_from(reservation).join(updates, updates.c.update_id == reservation.c.update_id)
+    return tx.execute(query.where(updates.c.task == task, _LIVE)).scalar_one()
+
+
+def tasks(tx: Connection) -> list[str]:
+    """Every task that an event has named, sorted."""
+    return list(tx.execute(select(example.c.task).distinct().order_by(example.c.task)).scalars())

@@ -1,0 +1,50 @@
+"""The base of every Settings class, and the units that people write in YAML.
+
+Each room keeps its own Settings beside its code; `daemon.config` only composes them. A setting says in its
+`description` what it does and, by `setting(live=...)`, whether a running daemon takes a change without a restart.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_BYTES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+
+
+class Settings(BaseModel):
+    """Frozen, and a key it does not know is an error rather than a silence."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def setting(default: Any = ..., *, doc: str, live: bool = True, **limits: Any) -> Any:
+    """A documented field: `doc` goes to the schema and the docs, `live` says whether it can change while running."""
+    return Field(default, description=doc, json_schema_extra={"live": live}, **limits)
+
+
+def parse_duration_s(value: Any) -> Any:
+    """`10m`, `0s`, `365d` or a number of seconds, as seconds. Raises ValueError with the accepted forms."""
+    if isinstance(value, bool) or not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", value.strip())
+    if not found:
+        raise ValueError(f"{value!r} is not a duration; write a number and one of ms s m h d w, such as 10m or 30d")
+    return float(found[1]) * _SECONDS[found[2]]
+
+
+def parse_size_bytes(value: Any) -> Any:
+    """`2GiB`, `512KiB` or a number of bytes, as bytes. Raises ValueError with the accepted forms."""
+    if isinstance(value, bool) or not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|TiB)", value.strip())
+    if not found:
+        raise ValueError(f"{value!r} is not a size; write a number and one of B KiB MiB GiB TiB, such as 2GiB")
+    return int(float(found[1]) * _BYTES[found[2]])
+
+
+DurationS = Annotated[float, BeforeValidator(parse_duration_s), Field(ge=0)]
+SizeBytes = Annotated[int, BeforeValidator(parse_size_bytes), Field(ge=0)]

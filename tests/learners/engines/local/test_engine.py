@@ -1,0 +1,360 @@
+"""The local engine as a process, asked through its client: what vLLM's door does, ours does too."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from learners.engines.client import EngineClient
+from learners.engines.errors import EngineRefused, EngineUnreachable
+from learners.engines.process import PortProcess, local_engine_command
+from learners.engines.wire import Sampling
+from storage.records import Message
+from tests.learners.engines.processes import is_running
+from tests.learners.engines.tiny import PEFT_READS_A_DEPRECATED_NAME, make_adapter, make_base
+
+pytestmark = [pytest.mark.train, pytest.mark.slow]
+
+PROMPTS = [(Message("user", text),) for text in ("hi", "what is the time?", "x" * 40, "draw a cat and a dog", "?")]
+Items = list[tuple[tuple[Message, ...], str]]
+SHORT = Sampling(max_tokens=24)
+
+
+def refusal(client: EngineClient, path: str, body: object) -> tuple[int, str]:
+    answer = httpx.post(f"{client.url}{path}", json=body, timeout=60)
+    return answer.status_code, answer.json()["error"]["message"]
+
+
+def chat(model: str = "base", **more: object) -> dict[str, object]:
+    return {"model": model, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 4, **more}
+
+
+def test_answers_asked_together_equal_answers_asked_alone(client: EngineClient, adapters: dict[str, Path]) -> None:
+    client.load("one", adapters["one"])
+    for model in ("base", "one"):
+        together = client.generate(model, PROMPTS * 4, SHORT)
+        alone = [client.generate(model, [prompt], SHORT)[0] for prompt in PROMPTS]
+        assert together == alone * 4
+
+
+def test_base_and_each_adapter_give_their_own_answers(client: EngineClient, adapters: dict[str, Path]) -> None:
+    client.load("one", adapters["one"])
+    client.load("two", adapters["two"])
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda name: client.generate(name, PROMPTS, SHORT), ["base", "one", "two"]))
+    assert len({answer[0].text for answer in answers}) == 3
+    assert answers[0] == client.generate("base", PROMPTS, SHORT), "the base must be bare with adapters loaded"
+
+
+def test_the_base_is_as_before_when_the_last_adapter_is_gone(client: EngineClient, adapters: dict[str, Path]) -> None:
+    before = client.generate("base", PROMPTS, SHORT)
+    client.load("one", adapters["one"])
+    client.unload("one")
+    assert client.generate("base", PROMPTS, SHORT) == before
+
+
+def test_models_lists_the_base_first_and_adapters_with_their_folder(
+    client: EngineClient, adapters: dict[str, Path]
+) -> None:
+    client.load("one", adapters["one"])
+    base, one = client.models()
+    assert (base.name, base.parent) == ("base", None)
+    assert (one.name, one.root, one.parent) == ("one", str(adapters["one"]), "base")
+
+
+def test_loading_the_same_folder_again_is_no_error(client: EngineClient, adapters: dict[str, Path]) -> None:
+    client.load("one", adapters["one"])
+    client.load("one", adapters["one"])
+    assert [m.name for m in client.models()] == ["base", "one"]
+
+
+def test_a_name_is_immutable(client: EngineClient, adapters: dict[str, Path]) -> None:
+    client.load("one", adapters["one"])
+    with pytest.raises(EngineRefused, match="names are immutable; use a new name") as refused:
+        client.load("one", adapters["two"])
+    assert refused.value.status == 409
+
+
+def test_the_bases_own_name_is_taken(client: EngineClient, adapters: dict[str, Path]) -> None:
+    with pytest.raises(EngineRefused, match="base's own name"):
+        client.load("base", adapters["one"])
+
+
+def test_an_unloaded_adapter_is_not_found(client: EngineClient, adapters: dict[str, Path]) -> None:
+    client.load("one", adapters["one"])
+    client.unload("one")
+    with pytest.raises(EngineRefused) as refused:
+        client.generate("one", PROMPTS[:1], SHORT)
+    assert refused.value.status == 404
+    with pytest.raises(EngineRefused, match="not loaded"):
+        client.unload("one")
+
+
+def test_full_slots_say_what_to_do(client: EngineClient, adapters: dict[str, Path]) -> None:
+    for name in ("a", "b", "c"):
+        client.load(name, adapters["one"])
+    with pytest.raises(EngineRefused, match="All 3 adapter slots are taken; unload one or raise --max-adapters"):
+        client.load("d", adapters["two"])
+    client.unload("b")
+    client.load("d", adapters["two"])
+
+
+def test_a_rank_above_the_bound_is_refused(client: EngineClient, adapters: dict[str, Path]) -> None:
+    with pytest.raises(EngineRefused, match=r"rank that is not in 1\.\.8") as refused:
+        client.load("big", adapters["big"])
+    assert refused.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        ("no config", "has no adapter_config.json"),
+        ("no weights", "has no adapter_model.safetensors"),
+        ("config is not JSON", "is not readable JSON"),
+        ("weights cut short", "corrupt or cut short"),
+        ("weights are noise", "corrupt or cut short"),
+        ("config names other layers", "name different layers"),
+        ("rank of config is not that of weights", "PEFT cannot load"),
+        ("modules to save", "uses modules_to_save"),
+    ],
+)
+def test_a_damaged_adapter_is_refused_and_the_engine_goes_on(
+    damage: str, reason: str, client: EngineClient, adapters: dict[str, Path], tmp_path: Path
+) -> None:
+    client.load("two", adapters["two"])
+    before = client.generate("two", PROMPTS[:2], SHORT)
+    broken = shutil.copytree(adapters["one"], tmp_path / "broken")
+    spoil(broken, damage)
+    with pytest.raises(EngineRefused, match=reason) as refused:
+        client.load("broken", broken)
+    assert refused.value.status == 400
+    assert [m.name for m in client.models()] == ["base", "two"]
+    assert client.generate("two", PROMPTS[:2], SHORT) == before
+
+
+def spoil(folder: Path, damage: str) -> None:
+    config, weights = folder / "adapter_config.json", folder / "adapter_model.safetensors"
+    described = json.loads(config.read_text())
+    if damage == "no config":
+        config.unlink()
+    elif damage == "no weights":
+        weights.unlink()
+    elif damage == "config is not JSON":
+        config.write_text("{")
+    elif damage == "weights cut short":
+        weights.write_bytes(weights.read_bytes()[:-200])
+    elif damage == "weights are noise":
+        weights.write_bytes(b"\xff" * 500)
+    elif damage == "config names other layers":
+        config.write_text(json.dumps({**described, "target_modules": ["q_proj"]}))
+    elif damage == "rank of config is not that of weights":
+        config.write_text(json.dumps({**described, "r": 2}))
+    else:
+        config.write_text(json.dumps({**described, "modules_to_save": ["lm_head"]}))
+
+
+def test_an_adapter_of_another_architecture_is_refused(client: EngineClient, tmp_path: Path) -> None:
+    other = make_adapter(make_base(tmp_path / "wider", hidden=48), tmp_path / "adapter", seed=1)
+    with pytest.raises(EngineRefused, match="trained on another base"):
+        client.load("other", other)
+
+
+def test_weights_that_are_not_numbers_are_refused(
+    client: EngineClient, adapters: dict[str, Path], tmp_path: Path
+) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    broken = shutil.copytree(adapters["one"], tmp_path / "broken")
+    tensors = load_file(broken / "adapter_model.safetensors")
+    tensors[sorted(tensors)[0]][0, 0] = torch.nan
+    save_file(tensors, broken / "adapter_model.safetensors")
+    with pytest.raises(EngineRefused, match="NaN or infinity"):
+        client.load("broken", broken)
+
+
+def test_a_too_long_prompt_is_refused_and_does_not_spoil_its_batch(client: EngineClient) -> None:
+    with pytest.raises(EngineRefused, match="tokens and the context 256; send a shorter one") as refused:
+        client.generate("base", [(Message("user", "y" * 300),)], SHORT)
+    assert refused.value.status == 400
+    bodies = [chat(messages=[{"role": "user", "content": text}]) for text in ("hi", "y" * 300, "ho")]
+    with ThreadPoolExecutor(3) as pool:
+        codes = list(
+            pool.map(lambda b: httpx.post(f"{client.url}/v1/chat/completions", json=b, timeout=60).status_code, bodies)
+        )
+    assert codes == [200, 400, 200]
+
+
+def test_an_answer_ends_by_stop_or_by_length(client: EngineClient) -> None:
+    answers = client.generate("base", PROMPTS, Sampling(max_tokens=200))
+    ended = next(a for a in answers if a.finish_reason == "stop")
+    cut = client.generate("base", PROMPTS, Sampling(max_tokens=ended.tokens - 1))[answers.index(ended)]
+    assert (cut.finish_reason, cut.tokens) == ("length", ended.tokens - 1)
+    assert ended.text.startswith(cut.text.rstrip("\ufffd"))
+
+
+def test_max_tokens_beyond_the_context_is_cut_to_it(client: EngineClient) -> None:
+    answers = client.generate("base", PROMPTS, Sampling(max_tokens=10_000))
+    assert all(answer.tokens <= 256 for answer in answers)
+
+
+def test_a_seed_draws_the_same_answer_whatever_else_is_asked(client: EngineClient) -> None:
+    warm = Sampling(max_tokens=16, temperature=1.0, seed=7)
+    alone = client.generate("base", PROMPTS[:1], warm)
+    assert client.generate("base", PROMPTS, warm)[0] == alone[0]
+    assert client.generate("base", PROMPTS[:1], Sampling(16, 1.0, seed=8)) != alone
+    assert client.generate("base", PROMPTS[:1], Sampling(16, 0.0)) != alone
+
+
+def test_a_legacy_completion_is_a_chat_of_one_message(client: EngineClient) -> None:
+    answer = httpx.post(
+        f"{client.url}/v1/completions",
+        json={"model": "base", "prompt": "hi", "max_tokens": 24, "temperature": 0},
+        timeout=60,
+    ).json()
+    assert answer["choices"][0]["text"] == client.generate("base", PROMPTS[:1], SHORT)[0].text
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        (chat(stream=True), 400, "'stream' is not in this version"),
+        (chat(n=2), 400, "'n' is not in this version"),
+        (chat(tools=[{"type": "function"}]), 400, "'tools' is not in this version"),
+        (chat(model="nobody"), 404, "'nobody' is not loaded here"),
+        (chat(messages=[]), 400, "messages"),
+        (chat(temperature=-1), 400, "temperature"),
+        (chat(max_tokens=0), 400, "max_tokens"),
+        (chat(max_tokens=True), 400, "max_tokens"),
+        ([], 400, "must be a JSON object"),
+    ],
+)
+def test_a_request_that_cannot_be_served_says_why(body: object, status: int, reason: str, client: EngineClient) -> None:
+    found_status, message = refusal(client, "/v1/chat/completions", body)
+    assert found_status == status
+    assert reason in message
+
+
+def test_what_is_no_json_is_refused(client: EngineClient) -> None:
+    assert httpx.post(f"{client.url}/v1/score", content=b"\xff{", timeout=60).status_code == 400
+    assert httpx.post(f"{client.url}/v1/score", content=b"[" * 100_000, timeout=60).status_code == 400
+
+
+@pytest.mark.filterwarnings(PEFT_READS_A_DEPRECATED_NAME)
+def test_scores_are_those_of_the_plain_model_one_at_a_time(
+    client: EngineClient, adapters: dict[str, Path], tiny_base: Path
+) -> None:
+    client.load("one", adapters["one"])
+    items: Items = [(prompt, text) for prompt, text in zip(PROMPTS, ["", "no", "z" * 50, "a cat", "!"], strict=True)]
+    for model, folder in (("base", None), ("one", adapters["one"])):
+        for found, (nll, tokens, entropy) in zip(
+            client.score(model, items), plain(tiny_base, folder, items), strict=True
+        ):
+            assert found.tokens == tokens
+            assert math.isclose(found.nll, nll, rel_tol=1e-4)
+            assert found.entropy is not None
+            assert math.isclose(found.entropy, entropy, rel_tol=1e-4)
+
+
+def plain(base: Path, adapter: Path | None, items: Items) -> list[tuple[float, int, float]]:
+    """Sum NLL, tokens and mean entropy, computed row by row on an unpadded model with the adapter merged."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(str(base))
+    model = AutoModelForCausalLM.from_pretrained(str(base), dtype=torch.float32)
+    if adapter is not None:
+        model = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+    found = []
+    for (message,), completion in items:
+        prompt = tokenizer.encode(f"<user>{message.content}<|end|><assistant>", add_special_tokens=False)
+        answer = tokenizer.encode(f"{completion}<|end|>", add_special_tokens=False)
+        with torch.no_grad():
+            logits = model(torch.tensor([prompt + answer])).logits[0]
+        at = range(len(prompt) - 1, len(prompt) + len(answer) - 1)
+        log_p = logits[list(at)].log_softmax(-1)
+        entropy = -(log_p.exp() * log_p).sum(-1).mean().item()
+        found.append((-log_p[range(len(answer)), answer].sum().item(), len(answer), entropy))
+    return found
+
+
+def test_scoring_nothing_is_no_error(client: EngineClient) -> None:
+    assert client.score("base", []) == []
+    assert client.generate("base", []) == []
+
+
+def test_health_says_how_many_adapters_fit(client: EngineClient) -> None:
+    client.health()
+    assert httpx.get(f"{client.url}/health").json()["max_adapters"] == 3
+
+
+def test_no_user_text_is_printed(client: EngineClient, engine: PortProcess) -> None:
+    secret = "SECRET 12345"
+    client.generate("base", [(Message("user", secret),)], SHORT)
+    refusal(client, "/v1/chat/completions", chat(messages=[{"role": secret, "content": secret}]))
+    assert "SECRET" not in (Path(engine._directory) / "log").read_text()
+
+
+def test_a_full_queue_answers_503_and_says_when_to_come_again(tiny_base: Path, tmp_path: Path) -> None:
+    command = local_engine_command(tiny_base, threads=1, max_adapters=1)
+    process = PortProcess([*command, "--max-waiting", "2", "--max-batch", "1"], tmp_path)
+    process.start()
+    try:
+        url = process.wait_ready(timeout_s=180)
+        with ThreadPoolExecutor(16) as pool:
+            asked = [
+                pool.submit(httpx.post, f"{url}/v1/chat/completions", json=chat(max_tokens=200)) for _ in range(16)
+            ]
+            answers = [one.result() for one in asked]
+        full = [a for a in answers if a.status_code == 503]
+        assert full
+        assert all(a.headers["retry-after"] == "1" for a in full)
+        with EngineClient(url, timeout_s=60) as patient:
+            assert len(patient.generate("base", PROMPTS * 2, SHORT)) == 10
+    finally:
+        process.stop()
+
+
+def test_the_engine_ends_when_its_parent_does(tiny_base: Path, tmp_path: Path) -> None:
+    command = local_engine_command(tiny_base, threads=1, max_adapters=1)
+    starter = (
+        "import pathlib, sys, time\n"
+        "from learners.engines.process import PortProcess\n"
+        f"p = PortProcess({command!r}, pathlib.Path({str(tmp_path)!r})); p.start(); p.wait_ready(180)\n"
+        "print(p.pid, flush=True); time.sleep(600)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", starter], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        engine_pid = int(parent.stdout.readline() or 0)
+        parent.kill()
+    assert engine_pid, "the engine did not start"
+    until = time.monotonic() + 10
+    while is_running(engine_pid) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not is_running(engine_pid)
+
+
+def test_a_base_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
+    process = PortProcess(local_engine_command(tmp_path / "absent", threads=1, max_adapters=1), tmp_path / "engine")
+    process.start()
+    with pytest.raises(EngineUnreachable, match=r"ended with code 1: There is no model folder .*absent"):
+        process.wait_ready(timeout_s=180)
+    process.stop()
+
+
+def test_an_absent_engine_is_unreachable() -> None:
+    with (
+        EngineClient("http://127.0.0.1:1", timeout_s=2) as client,
+        pytest.raises(EngineUnreachable, match="cannot be reached"),
+    ):
+        client.health()

@@ -1,0 +1,64 @@
+"""Methods as the daemon sees them: found by file name, with their settings and what they learn from."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from learners.methods import UnknownMethod, find_method, methods
+from learners.methods.sft import MAX_STEPS, MIN_STEPS, PASSES, SftSettings, steps_for
+from storage.records import Message, Origin, Row
+
+ROW = Row(
+    (Message("user", "q"),), "a", "response", 0.8, 0.2, 1.0, Origin("i1", 1), None, datetime(2026, 1, 1, tzinfo=UTC)
+)
+
+
+def test_every_method_is_found_under_its_own_name_and_has_code_that_trains_it() -> None:
+    assert set(methods()) >= {"noop", "sft"}
+    for name, method in methods().items():
+        assert method.name == name
+        assert method.Settings() == method.Settings.model_validate({})
+        assert importlib.util.find_spec(f"learners.training.{name}") is not None
+
+
+def test_an_unknown_method_is_refused_with_those_there_are() -> None:
+    with pytest.raises(UnknownMethod, match="noop, sft"):
+        find_method("dpo2")
+
+
+@pytest.mark.parametrize(
+    ("row", "taken"),
+    [
+        (ROW, True),
+        (replace(ROW, signal=0.74), False),
+        (replace(ROW, role="target", signal=0.1), True),
+        (replace(ROW, role="pair", signal=1.0, rejected="b"), False),
+    ],
+    ids=["good response", "weak response", "a human's text", "a pair"],
+)
+def test_sft_learns_from_targets_and_from_responses_that_pass_the_floor(row: Row, taken: bool) -> None:
+    assert find_method("sft").takes(row, SftSettings(min_signal=0.75)) is taken
+
+
+def test_sft_steps_follow_the_rows_within_bounds() -> None:
+    settings = SftSettings(batch_size=8)
+    assert steps_for(1, settings) == MIN_STEPS
+    assert steps_for(100, settings) == PASSES * 100 // 8
+    assert steps_for(100_000, settings) == MAX_STEPS
+    assert steps_for(100, SftSettings(steps=7)) == 7
+
+
+def test_sft_settings_refuse_what_they_do_not_know_and_no_steps() -> None:
+    with pytest.raises(ValueError):
+        SftSettings.model_validate({"learning_rat": 1})
+    with pytest.raises(ValueError):
+        SftSettings(steps=0)
+
+
+def test_noop_takes_sizes_and_durations_as_people_write_them() -> None:
+    settings = find_method("noop").Settings.model_validate({"size": "1KiB", "step_time": "2s"})
+    assert (settings.size, settings.step_time) == (1024, 2.0)  # type: ignore[attr-defined]

@@ -1,0 +1,34 @@
+"""Plans are random, even and repeatable."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from learners.plan import random_plan
+
+
+@given(st.integers(1, 40), st.integers(1, 16), st.integers(0, 30), st.integers())
+def test_every_pass_sees_each_row_once_and_no_step_holds_a_row_twice(
+    n_rows: int, batch_size: int, steps: int, seed: int
+) -> None:
+    plan = random_plan(n_rows, batch_size=batch_size, steps=steps, seed=seed)
+    assert len(plan.steps) == steps
+    assert all(len(step) == len(set(step)) == min(batch_size, n_rows) for step in plan.steps)
+    seen = Counter(row for step in plan.steps for row in step)
+    assert set(seen) <= set(range(n_rows))
+    if steps:
+        assert max(seen.values()) - min(seen[row] for row in range(n_rows)) <= 1
+
+
+def test_a_seed_gives_its_plan_again_and_another_seed_another() -> None:
+    def plan(seed: int) -> object:
+        return random_plan(20, batch_size=8, steps=10, seed=seed)
+
+    assert plan(1) == plan(1) != plan(2)
+
+
+def test_no_rows_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least one row"):
+        random_plan(0, batch_size=8, steps=1, seed=0)

@@ -1,0 +1,115 @@
+"""Where an update starts and what it sees again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from learners.replay import StartEvidence, choose_start, sample_replay
+from storage.records import Message, Origin, Row
+
+
+def evidence(**changes: Any) -> StartEvidence:
+    known = StartEvidence(
+        champion_is_base=False,
+        batch_rows=24,
+        learned_rows=100,
+        learned_effective=80.0,
+        row_s=0.01,
+        passes=8.0,
+        budget_s=60.0,
+    )
+    return replace(known, **changes)
+
+
+def rows(weights: list[float]) -> list[Row]:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    return [
+        Row((Message("user", "q"),), "a", "target", 1.0, 1.0, weight, Origin(f"i{number}", 1), None, at)
+        for number, weight in enumerate(weights)
+    ]
+
+
+def test_the_first_update_starts_from_the_base() -> None:
+    choice = choose_start("auto", evidence(champion_is_base=True, learned_rows=0, learned_effective=0.0))
+    assert (choice.mode, choice.replay) == ("base", 0)
+
+
+def test_while_it_fits_the_time_everything_learned_is_learned_again_from_the_base() -> None:
+    choice = choose_start("auto", evidence())
+    assert (choice.mode, choice.replay) == ("base", 80)
+    assert "24 new and 80 replayed" in choice.reason
+
+
+def test_when_it_does_not_fit_it_goes_on_from_the_champion_with_at_least_half_replay() -> None:
+    choice = choose_start("auto", evidence(budget_s=5.0))
+    assert choice.mode == "champion"
+    assert choice.replay >= 24
+    assert "do not fit" in choice.reason
+
+
+def test_replay_from_the_champion_fills_the_time_there_is() -> None:
+    roomy = choose_start("champion", evidence(budget_s=8.0))
+    assert (roomy.mode, roomy.replay) == ("champion", 100 - 24)
+
+
+def test_without_a_measurement_a_small_line_is_taken_to_fit_and_a_large_one_not() -> None:
+    assert choose_start("auto", evidence(row_s=None)).mode == "base"
+    assert choose_start("auto", evidence(row_s=None, learned_rows=5000, learned_effective=4000.0)).mode == "champion"
+
+
+def test_what_is_configured_is_obeyed() -> None:
+    assert choose_start("base", evidence(budget_s=0.1)).mode == "base"
+    assert choose_start("champion", evidence()).mode == "champion"
+    assert choose_start("champion", evidence(champion_is_base=True)).mode == "base"
+
+
+@given(
+    st.sampled_from(["auto", "base", "champion"]),
+    st.integers(1, 300),
+    st.integers(0, 3000),
+    st.floats(0, 1),
+    st.one_of(st.none(), st.floats(1e-4, 10)),
+    st.floats(0.1, 7200),
+)
+def test_replay_never_exceeds_what_was_learned(
+    wanted: Any, batch: int, learned: int, decay: float, row_s: float | None, budget_s: float
+) -> None:
+    choice = choose_start(
+        wanted,
+        evidence(
+            batch_rows=batch, learned_rows=learned, learned_effective=learned * decay, row_s=row_s, budget_s=budget_s
+        ),
+    )
+    assert 0 <= choice.replay <= learned
+    if choice.mode == "champion":
+        assert choice.replay >= min(batch, learned)
+
+
+def test_a_sample_is_marked_ordered_bounded_and_repeatable() -> None:
+    learned = rows([1.0] * 50)
+    sample = sample_replay(learned, 10, seed=3)
+    assert len(sample) == 10
+    assert all(row.replay for row in sample)
+    places = [int(row.origin.interaction_id[1:]) for row in sample]
+    assert places == sorted(set(places))
+    assert sample == sample_replay(learned, 10, seed=3)
+    assert sample != sample_replay(learned, 10, seed=4)
+
+
+def test_a_sample_leaves_out_the_batch_and_rows_of_no_weight() -> None:
+    sample = sample_replay(rows([1.0, 0.0, 1.0, 1.0]), 4, seed=1, without={"i3"})
+    assert [row.origin.interaction_id for row in sample] == ["i0", "i2"]
+    assert sample_replay(rows([1.0]), 0, seed=1) == ()
+
+
+def test_heavier_rows_are_drawn_more_often() -> None:
+    learned = rows([1.0, 0.25])
+    drawn = Counter(sample_replay(learned, 1, seed)[0].origin.interaction_id for seed in range(400))
+    assert drawn["i0"] / 400 == pytest.approx(0.8, abs=0.06)

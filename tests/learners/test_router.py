@@ -1,0 +1,202 @@
+"""What an example teaches, and which method learns it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from consumers.cleaning import prompt_key
+from consumers.rewards import RewardSettings
+from learners.router import answer_key, drop_leaks, offer, route, rows_of
+from storage.records import Example, Message, Origin, Pair, Row, Scalar, Target
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+LONG_AGO = NOW - timedelta(days=999)
+REWARDS = RewardSettings()
+PROMPT = (Message("user", "Draw a diagram"),)
+
+
+@dataclass(frozen=True)
+class FakeMethod:
+    name: str
+    takes: Callable[[Row, Any], bool]
+
+
+def imitates(row: Row, floor: float) -> bool:
+    return row.role == "target" or (row.role == "response" and row.signal >= floor)
+
+
+SFT = [(FakeMethod("sft", imitates), 0.75)]
+
+BARE = Example(
+    task="erd",
+    interaction_id="i1",
+    revision=2,
+    joined=True,
+    withdrawn=False,
+    messages=PROMPT,
+    response="what the model said",
+    finish_reason="stop",
+    model=None,
+    adapter=None,
+    user_id="ada",
+    users=("ada",),
+    first_seen_at=NOW,
+    last_signal_at=NOW,
+    effective_at=NOW,
+)
+CORRECTED = replace(BARE, correction=Target("what a human made of it", 0.8, NOW, "bob"))
+
+
+def test_a_correction_teaches_a_target_with_reward_1_however_bad_the_answer_was() -> None:
+    for similarity in (0.0, 0.8):
+        target = rows_of(replace(BARE, correction=Target("better", similarity, NOW, "bob")), REWARDS, NOW)[0]
+        assert (target.role, target.completion, target.reward, target.signal) == ("target", "better", 1.0, 1.0)
+        assert (target.rejected, target.user_id) == (BARE.response, "bob")
+
+
+def test_the_corrected_answer_keeps_its_own_signal_and_reward() -> None:
+    response = rows_of(CORRECTED, REWARDS, NOW)[1]
+    assert (response.role, response.completion, response.signal) == ("response", BARE.response, 0.8)
+    assert 0 < response.reward < 1
+    bad = rows_of(replace(BARE, correction=Target("t", 0.1, NOW, None)), REWARDS, NOW)[1]
+    assert bad.reward < 0
+
+
+def test_a_demonstration_is_a_target_beside_the_judged_answer() -> None:
+    rows = rows_of(
+        replace(BARE, demonstration=Target("by hand", 1.0, NOW, None), scalar=Scalar(0.2, 1, NOW)), REWARDS, NOW
+    )
+    assert [(row.role, row.completion) for row in rows] == [("target", "by hand"), ("response", BARE.response)]
+    assert rows[0].user_id == "ada"
+
+
+def test_a_rating_judges_the_response_and_a_correction_may_only_lower_it() -> None:
+    assert rows_of(replace(BARE, scalar=Scalar(0.9, 2, NOW)), REWARDS, NOW)[0].signal == 0.9
+    both = rows_of(replace(CORRECTED, scalar=Scalar(1.0, 1, NOW)), REWARDS, NOW)
+    assert both[1].signal == 0.8
+
+
+def test_an_answer_nobody_judged_gives_no_row() -> None:
+    assert rows_of(BARE, REWARDS, NOW) == ()
+
+
+def test_a_cut_answer_is_never_a_row_but_its_correction_is() -> None:
+    cut = replace(CORRECTED, finish_reason="length")
+    assert [row.role for row in rows_of(cut, REWARDS, NOW)] == ["target"]
+
+
+@pytest.mark.parametrize("change", [{"withdrawn": True}, {"joined": False}])
+def test_withdrawn_and_unjoined_examples_teach_nothing(change: dict[str, bool]) -> None:
+    assert rows_of(replace(CORRECTED, **change), REWARDS, NOW) == ()  # type: ignore[arg-type]
+
+
+def test_pairs_become_rows_and_ties_do_not() -> None:
+    pairs = (Pair("good", "bad", False, NOW, "bob"), Pair("x", "y", True, NOW, "bob"))
+    (row,) = rows_of(replace(BARE, pairs=pairs), REWARDS, NOW)
+    assert (row.role, row.completion, row.rejected) == ("pair", "good", "bad")
+
+
+def test_weight_halves_with_the_half_life_and_once_more_after_a_rejected_update() -> None:
+    fresh = rows_of(CORRECTED, REWARDS, NOW)[0].weight
+    assert rows_of(CORRECTED, REWARDS, NOW + timedelta(days=30))[0].weight == pytest.approx(fresh / 2)
+    assert rows_of(CORRECTED, REWARDS, NOW, half_weight=True)[0].weight == pytest.approx(fresh / 2)
+
+
+def test_an_answer_that_was_far_off_weighs_more() -> None:
+    near, far = (
+        rows_of(replace(BARE, correction=Target("t", similarity, NOW, None)), REWARDS, NOW)[0].weight
+        for similarity in (0.9, 0.1)
+    )
+    assert far > near
+
+
+def test_what_is_aged_out_gives_no_row() -> None:
+    assert rows_of(CORRECTED, REWARDS, NOW + timedelta(days=366)) == ()
+
+
+def test_a_response_passes_by_its_signal() -> None:
+    good, poor = (
+        rows_of(replace(BARE, interaction_id=str(s), scalar=Scalar(s, 1, NOW)), REWARDS, NOW)[0] for s in (0.8, 0.7)
+    )
+    routed = route([good, poor], SFT)
+    assert [row.signal for row in routed.by_method["sft"]] == [0.8]
+    assert routed.no_method == {"response": 1}
+
+
+def test_a_response_gives_way_to_the_target_of_the_same_example() -> None:
+    routed = route(rows_of(CORRECTED, REWARDS, NOW), SFT)
+    assert [row.role for row in routed.by_method["sft"]] == ["target"]
+
+
+def test_preferences_have_no_method_yet_and_are_counted() -> None:
+    pair = replace(BARE, pairs=(Pair("good", "bad", False, NOW, None),))
+    routed = route([*rows_of(pair, REWARDS, NOW), *rows_of(CORRECTED, REWARDS, NOW)], SFT)
+    assert (routed.no_method, list(routed.by_method)) == ({"pair": 1}, ["sft"])
+
+
+def test_a_row_goes_to_one_method_only() -> None:
+    methods = [*SFT, (FakeMethod("second", lambda *_: True), None)]
+    pair = replace(CORRECTED, pairs=(Pair("good", "bad", False, NOW, None),))
+    routed = route(rows_of(pair, REWARDS, NOW), methods)
+    assert [row.role for row in routed.by_method["sft"]] == ["target"]
+    assert [row.role for row in routed.by_method["second"]] == ["pair"]
+
+
+def test_weights_have_mean_1_within_an_update_and_none_is_above_3() -> None:
+    rows = [
+        row
+        for age in range(0, 400, 10)
+        for row in rows_of(
+            replace(CORRECTED, interaction_id=f"i{age}", correction=Target("t", 0.5, NOW - timedelta(days=age), None)),
+            REWARDS,
+            NOW,
+        )
+    ]
+    weights = [row.weight for row in route(rows, SFT).by_method["sft"]]
+    assert sum(weights) / len(weights) == pytest.approx(1)
+    assert max(weights) == pytest.approx(3)
+
+
+def test_only_what_a_method_learns_from_is_offered_to_the_batch() -> None:
+    examples = [
+        CORRECTED,
+        replace(BARE, interaction_id="liked", scalar=Scalar(1.0, 1, NOW)),
+        replace(BARE, interaction_id="disliked", scalar=Scalar(0.0, 1, NOW)),
+        replace(BARE, interaction_id="compared", pairs=(Pair("good", "bad", False, NOW, None),)),
+        replace(BARE, interaction_id="tie", pairs=(Pair("good", "bad", True, NOW, None),)),
+        replace(
+            CORRECTED,
+            interaction_id="old",
+            effective_at=NOW - timedelta(days=999),
+            correction=Target("t", 0.5, NOW - timedelta(days=999), None),
+        ),
+    ]
+    offered = offer(examples, REWARDS, NOW, SFT)
+    assert [one.origin.interaction_id for one in offered.examples] == ["i1", "liked"]
+    assert offered.examples[0].users == ("ada",)
+    assert offered.no_method == {"response": 1, "pair": 1, "no row": 1, "aged out": 1}
+
+
+def test_an_example_of_a_rejected_update_is_offered_at_half_weight() -> None:
+    whole, half = (
+        offer([CORRECTED], REWARDS, NOW, SFT, half_weight=origins).examples[0].weight
+        for origins in ((), (Origin("i1", 2),))
+    )
+    assert half == pytest.approx(whole / 2)
+
+
+def test_by_prompt_a_row_whose_normalised_prompt_is_in_the_gate_is_dropped() -> None:
+    rows = rows_of(CORRECTED, REWARDS, NOW)
+    gate = {prompt_key((Message("user", "  draw A   diagram"),))}
+    assert drop_leaks(rows, gate, by="prompt") == ((), 2)
+    assert drop_leaks(rows, {prompt_key((Message("user", "another"),))}, by="prompt") == (rows, 0)
+
+
+def test_by_user_only_a_row_whose_prompt_and_completion_are_in_the_gate_is_dropped() -> None:
+    rows = rows_of(CORRECTED, REWARDS, NOW)
+    gate = {answer_key(PROMPT, "What a human  made of it")}
+    kept, dropped = drop_leaks(rows, gate, by="user")
+    assert ([row.role for row in kept], dropped) == (["response"], 1)

@@ -1,0 +1,143 @@
+"""An evaluate job: both contenders answer, a validator scores, and the engine is left as it was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from learners.engines.client import Answer, EngineModel, Scored
+from learners.engines.errors import EngineUnreachable
+from learners.job import Contender, EngineAddress, EvaluateJob, EvaluateResult, Prompt, ValidatorChoice
+from learners.job_files import last_progress, read_answers, read_result, write_job, write_prompts
+from learners.training import evaluate
+from learners.training.worker import perform
+from storage.records import Message
+
+PROMPTS = (
+    Prompt(id="a", messages=(Message("user", "one"),), target="two words", weight=0.5, user=0),
+    Prompt(id="b", messages=(Message("system", "brief"), Message("user", "two"), Message("assistant", "x"))),
+)
+
+
+class FakeEngine:
+    """Answers with the name it was asked under; the longer a target, the less likely."""
+
+    served: dict[str, str | None]
+    gone = False
+
+    def __init__(self, url: str, timeout_s: float) -> None:
+        if self.gone:
+            raise EngineUnreachable(f"The engine at {url} cannot be reached")
+
+    def __enter__(self) -> FakeEngine:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def models(self) -> list[EngineModel]:
+        return [EngineModel(name, root, None) for name, root in self.served.items()]
+
+    def load(self, name: str, path: str) -> None:
+        self.served[name] = path
+
+    def unload(self, name: str) -> None:
+        del self.served[name]
+
+    def generate(self, model: str, prompts: Sequence[Sequence[Message]], sampling: Any) -> list[Answer]:
+        assert model in self.served
+        return [Answer(f"{model} of {self.served[model]}", "stop", 3) for _ in prompts]
+
+    def score(self, model: str, items: Sequence[tuple[Sequence[Message], str]]) -> list[Scored]:
+        return [Scored(2.0 * len(text.split()), len(text.split()), 0.5) for _, text in items]
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> type[FakeEngine]:
+    class Fresh(FakeEngine):
+        served: dict[str, str | None] = {"base": None, "erd-v3-ab": "/artifacts/v3"}  # noqa: RUF012
+
+    monkeypatch.setattr(evaluate, "EngineClient", Fresh)
+    return Fresh
+
+
+def evaluated(directory: Path, champion: Contender, validator: ValidatorChoice | None = None) -> EvaluateResult:
+    job = EvaluateJob(
+        task="team/erd",
+        update_id=5,
+        engine=EngineAddress(url="http://127.0.0.1:9"),
+        candidate=Contender(name="team/erd@v4", path="/jobs/5/adapter"),
+        champion=champion,
+        validator=validator,
+    )
+    write_job(directory, job)
+    write_prompts(directory, PROMPTS)
+    perform(directory)
+    result = read_result(directory)
+    assert isinstance(result, EvaluateResult)
+    return result
+
+
+CHAMPION = Contender(name="erd@v3", path="/artifacts/v3", engine_model="erd-v3-ab")
+
+
+def test_both_answer_every_prompt(tmp_path: Path, engine: type[FakeEngine]) -> None:
+    result = evaluated(tmp_path, CHAMPION)
+    assert (result.outcome, result.prompts, result.candidate_score) == ("evaluated", 2, None)
+    first, second = read_answers(tmp_path)
+    assert (first.id, first.weight, first.user, first.target) == ("a", 0.5, 0, "two words")
+    assert first.candidate.text == "judged-5-1-team.erd-v4 of /jobs/5/adapter"
+    assert first.champion.text == "erd-v3-ab of /artifacts/v3"
+    assert (first.candidate.nll_per_token, first.candidate.entropy) == (2.0, 0.5)
+    assert second.candidate.nll_per_token is None
+    progress = last_progress(tmp_path)
+    assert progress is not None
+    assert (progress.done, progress.total) == (4, 4)
+
+
+def test_the_engine_is_left_as_it_was_found(tmp_path: Path, engine: type[FakeEngine]) -> None:
+    evaluated(tmp_path, CHAMPION)
+    assert engine.served == {"base": None, "erd-v3-ab": "/artifacts/v3"}
+
+
+def test_the_bare_base_is_a_champion_too(tmp_path: Path, engine: type[FakeEngine]) -> None:
+    evaluated(tmp_path, Contender(name="erd@v0"))
+    assert read_answers(tmp_path)[0].champion.text == "base of None"
+
+
+def test_a_champion_that_is_not_served_is_loaded_for_the_job(tmp_path: Path, engine: type[FakeEngine]) -> None:
+    evaluated(tmp_path, CHAMPION.model_copy(update={"engine_model": "erd-v3-gone"}))
+    assert read_answers(tmp_path)[0].champion.text == "judged-5-1-erd-v3 of /artifacts/v3"
+
+
+def test_a_validator_scores_what_was_said_to_the_last_user_turn(tmp_path: Path, engine: type[FakeEngine]) -> None:
+    result = evaluated(tmp_path, CHAMPION, ValidatorChoice(name="json_schema", settings={"schema": {"type": "object"}}))
+    [first, _] = read_answers(tmp_path)
+    assert first.candidate.score == 0.0
+    assert first.candidate.passed is False
+    assert first.candidate.checks
+    assert result.candidate_score == 0.0
+
+
+def test_an_engine_that_is_away_fails_the_job_which_may_be_tried_again(
+    tmp_path: Path, engine: type[FakeEngine]
+) -> None:
+    engine.gone = True
+    result = evaluated(tmp_path, CHAMPION)
+    assert (result.outcome, result.try_again) == ("failed", True)
+    assert "cannot be reached" in result.reason
+
+
+def test_settings_that_cannot_be_fail_the_job_for_good(tmp_path: Path, engine: type[FakeEngine]) -> None:
+    result = evaluated(tmp_path, CHAMPION, ValidatorChoice(name="json_schema", settings={"shema": 1}))
+    assert (result.outcome, result.try_again) == ("failed", False)
+    assert "shema" in result.reason
+    assert "adaptd.yaml" in result.reason
+
+
+def test_an_unknown_validator_fails_the_job_for_good(tmp_path: Path, engine: type[FakeEngine]) -> None:
+    result = evaluated(tmp_path, CHAMPION, ValidatorChoice(name="no_such"))
+    assert (result.outcome, result.try_again) == ("failed", False)
+    assert "no_such" in result.reason

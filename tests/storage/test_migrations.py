@@ -1,0 +1,83 @@
+"""What the migrations make is what `tables.py` says, and a migration that fails leaves nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, text
+
+from storage import migrations
+from storage.dialects import sqlite
+from storage.store import Store
+from storage.tables import metadata
+
+SCHEMA = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE '%alembic%' AND sql IS NOT NULL"
+
+
+def shapes(tx: Connection) -> dict[tuple[str, str], str]:
+    """Each table and index in SQL, without regard to layout or to the order of a table's lines."""
+    found = {}
+    for kind, name, sql in tx.execute(text(SCHEMA)):
+        lines = " ".join(sql.replace('"', "").split()).replace(", ", ",").split(",") if kind == "table" else [sql]
+        found[kind, name] = "\n".join(sorted(line.strip(" ()") for line in lines))
+    return found
+
+
+def test_alembic_finds_no_difference_between_tables_and_migrations(store: Store) -> None:
+    def differences(tx: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(tx, opts={"compare_type": True}), metadata))
+
+    assert store.read(differences) == []
+
+
+def test_tables_and_migrations_make_the_same_sql_partial_indexes_too(store: Store) -> None:
+    engine = create_engine("sqlite://")
+    with engine.begin() as tx:
+        metadata.create_all(tx)
+        from_tables = shapes(tx)
+    engine.dispose()
+    assert store.read(shapes) == from_tables
+
+
+def test_head_is_the_newest_revision(store: Store) -> None:
+    def heads(tx: Connection) -> list[str]:
+        return ScriptDirectory.from_config(migrations.config_for(tx)).get_heads()
+
+    assert store.read(heads) == [migrations.HEAD]
+    assert store.read(migrations.revision_of) == migrations.HEAD
+
+
+def test_a_migration_that_fails_half_way_leaves_nothing(url: str) -> None:
+    path = sqlite.path_of(url)
+    with sqlite3.connect(path) as raw:
+        raw.execute("CREATE TABLE updates (x)")  # in the way of the last tables
+    raw.close()
+    with pytest.raises(Exception, match="updates"):
+        Store.open(url)
+    with sqlite3.connect(path) as raw:
+        assert [name for (name,) in raw.execute("SELECT name FROM sqlite_master")] == ["updates"]
+    raw.close()
+
+
+def test_opening_an_up_to_date_store_does_not_import_alembic(url: str, store: Store) -> None:
+    store.close()
+    script = (
+        "import sys\n"
+        "from storage.store import Store\n"
+        f"Store.open({url!r}).close()\n"
+        "sys.exit(any(name.split('.')[0] == 'alembic' for name in sys.modules))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode == 0
+
+
+def test_migrations_are_packages_so_that_an_installation_carries_them() -> None:
+    folder = Path(migrations.__file__).parent
+    assert (folder / "versions" / "__init__.py").is_file()
+    assert (folder / "env.py").is_file()
