@@ -13,9 +13,10 @@ and a test holds that they agree on the same text. Each part is in [0, 1]:
   empty diagram.
 
 It reads the part of the grammar that diagrams of this task use (blocks, attributes with keys and comments, relations,
-`%%` comments, bare entities); all else is a parse error: styles, subgraphs, titles, and cardinalities in words. What
-does not parse is read line by line: a line counts when it reads by itself, and a line that opens a block or states a
-relation ends a block left open. Run `python -m examples.erd.score FILE` on lines of {"prompt": ..., "answer": ...}.
+`%%` comments, bare entities); all else is a parse error: styles, subgraphs, titles, names in backquotes, and
+cardinalities in words. What does not parse is read line by line: a line counts when it reads by itself, and a line that
+opens a block or states a relation ends a block left open. Run `python -m examples.erd.score FILE` on lines of
+{"prompt": ..., "answer": ...}.
 """
 
 from __future__ import annotations
