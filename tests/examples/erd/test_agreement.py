@@ -60,7 +60,8 @@ def test_judge_and_validator_agree(seed: int, wish: Wish) -> None:
         prompt = prompt_of(entities)
         for text in _texts(entities, wish, rng):
             for answer in (text, *(slip(text, rng) for slip in SLIPS)):
-                judged, validated = judge.score(prompt, answer, wish.required_fields), validator.validate(prompt, answer)
+                judged = judge.score(prompt, answer, wish.required_fields)
+                validated = validator.validate(prompt, answer)
                 assert judged.parts == pytest.approx(validated.parts), answer
                 assert judged.score == pytest.approx(validated.score)
                 scores.add(round(judged.score, 3))
