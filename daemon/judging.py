@@ -18,7 +18,7 @@ from consumers.rewards import aged_out, decay
 from daemon.config import Config, TaskConfig
 from daemon.jobs import Crashed, Done, Jobs
 from learners import job as contract
-from learners.gate import Answer, GateRow, Judgement, judge, wait_for
+from learners.gate import Answer, GateRow, Judgement, judge, newest_fairly, wait_for
 from learners.job_files import read_answers, read_result, write_job, write_prompts
 from storage import buffer, decisions, registry, updates
 from storage.artifacts import Artifacts
@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 ANSWER_TOKENS = 512
 HUMAN_TEXTS = 200
+LOOK_PAST = 5  # times the gate's cap are looked at, to find what others said behind one user's flood
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,7 @@ class Judging:
         candidate = registry.get_adapter(tx, update.candidate)
         assert champion is not None, "a line's champion is registered"
         assert candidate is not None, "a candidate is registered before its update is trained"
-        examples = buffer.gate_examples(tx, update.task, limit=task.holdout.cap)
-        prompts = _prompts(examples, task, self._clock())
+        prompts = _prompts(_newest_fairly(tx, task), task, self._clock())
         entries = _entries(tx, update.task, task, prompts)
         return _Bench(champion, candidate, prompts, entries, tuple(updates.looks(tx, update.update_id)))
 
@@ -227,6 +227,13 @@ class Judging:
         words = f"{state}: {reason}"
         subject = update.candidate or f"update {update.update_id}"
         decisions.record(tx, Decision(now, "verdict", words, update.task, subject, detail={"state": state}))
+
+
+def _newest_fairly(tx: Connection, task: TaskConfig) -> list[Example]:
+    """The gate's examples that one judgement reads: the newest, but no user's flood instead of everybody else's."""
+    found = buffer.gate_examples(tx, task.name, limit=LOOK_PAST * task.holdout.cap)
+    users = [example.user_id for example in found]
+    return [found[at] for at in newest_fairly(users, task.holdout.cap, task.batching.max_share_per_user)]
 
 
 def _prompts(examples: Sequence[Example], task: TaskConfig, now: datetime) -> tuple[contract.Prompt, ...]:

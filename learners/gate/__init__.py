@@ -2,12 +2,23 @@
 
 evidence.py    settings, rows, the judgement: plain data
 statistics.py  the paired bootstrap and the alpha that is solved for the rows at hand
-shares.py      how much one user's rows may weigh
+shares.py      how much one user's rows may weigh, and how many places they may take
 guards.py      length, collapse, sub-checks
 judge.py       the verdict
 """
 
 from .evidence import Answer, EvidenceError, GateRow, GateSettings, Judgement
 from .judge import Wait, judge, wait_for
+from .shares import newest_fairly
 
-__all__ = ["Answer", "EvidenceError", "GateRow", "GateSettings", "Judgement", "Wait", "judge", "wait_for"]
+__all__ = [
+    "Answer",
+    "EvidenceError",
+    "GateRow",
+    "GateSettings",
+    "Judgement",
+    "Wait",
+    "judge",
+    "newest_fairly",
+    "wait_for",
+]

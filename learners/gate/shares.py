@@ -1,12 +1,13 @@
 """How much each user's rows count in a verdict: no user may hold more than a share of the evidence.
 
 Why here and not only in the batch: a flood of one user's prompts or targets in the gate would let that user decide
-who is champion. Pure arithmetic on weights; it drops no row.
+who is champion, or push everybody else's out of the few that a judgement reads. Pure arithmetic.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 
@@ -21,6 +22,21 @@ def cap_shares(weights: Sequence[float], users: Sequence[str | None], max_share:
         held[user] = held.get(user, 0.0) + weight
     factors = _factors({user: total for user, total in held.items() if total > 0}, max_share)
     return [weight * factors.get(user, 1.0) for weight, user in zip(weights, users, strict=True)]
+
+
+def newest_fairly(users: Sequence[str | None], places: int, max_share: float) -> list[int]:
+    """Which of some rows, given newest first by their users, take the places: indexes, in the order given.
+
+    The newest of each user up to that share of the places; where this leaves places empty, the newest of the rest.
+    """
+    most, taken = math.ceil(max_share * places), Counter[str | None]()
+    within: list[int] = []
+    beyond: list[int] = []
+    for at, user in enumerate(users):
+        taken[user] += 1
+        (within if taken[user] <= most else beyond).append(at)
+    chosen = within[:places]
+    return sorted([*chosen, *beyond[: places - len(chosen)]])
 
 
 def _factors(held: Mapping[str | None, float], max_share: float) -> dict[str | None, float]:

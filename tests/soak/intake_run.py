@@ -28,7 +28,6 @@ GROUP = "soak"
 SESSION_MS = 3000  # a killed member is missed after so long
 QUIET_S = 45.0  # nothing came for so long: what is missing by then is lost
 EARLY_SHARE = 0.25  # of the kills come after a moment that begins with the start, the others after some progress
-LONGEST_LIFE_S = 2.0
 CONFIG = """\
 sources:
   - {{type: kafka, bootstrap_servers: [{servers}], topics: [{topic}], group_id: {group},
@@ -48,6 +47,7 @@ class Plan:
     strangers: int = 1  # how often somebody else joins the group for a moment
     module: str = DAEMON
     rate_per_s: int = 200  # what a busy machine can still keep up with
+    life_s: tuple[float, float] = (0.0, 2.0)  # how long a daemon lives, at least and at most, after it has begun
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def run_with_kills(broker: KafkaBroker, folder: Path, plan: Plan) -> Figures:
                     daemon.start()
                 else:
                     _begin_to_take_in(daemon)
-                time.sleep(moments.uniform(0.0, LONGEST_LIFE_S))
+                time.sleep(moments.uniform(*plan.life_s))
                 daemon.kill()
         daemon.start()
         _read_all(daemon, traffic.sent.records)

@@ -19,7 +19,7 @@ rewards:
   settle: 0s                            # simulated users do not change their minds within minutes
   half_life: {half_life}                       # a demo minute stands for months: what users wished before must fade
   max_age: 10m
-holdout: {{by: prompt, min: 120}}         # half of the prompts, until 120: the gate must see a change soon
+holdout: {{by: prompt, min: 120, share: 0.3}} # half of the prompts, until 120, then 3 of 10: it must see a change soon
 batching:
   min: 20
   max: 30                               # small batches: an update every half minute instead of every day
@@ -58,7 +58,7 @@ def text_of(settings: DemoSettings) -> str:
     return TEMPLATE.format(
         base=settings.base,
         threads=settings.threads,
-        half_life="30s",
+        half_life="20s",
         share=0.2 if settings.guarded else 1.0,
         min_users=5 if settings.guarded else 1,
         seed=settings.seed,

@@ -24,9 +24,9 @@ from examples.erd.demo.screen import Screen
 from examples.erd.world import AFTER
 
 MARKER = ".adaptd-demo"
-QUESTIONS_PER_S = 5.0
+QUESTIONS_PER_S = 7.0
 FIRST_HALF_S = (60.0, 85.0)  # at least, at most: it ends in between with two promotions
-SECOND_HALF_S = (60.0, 115.0)  # ends in between with three promotions
+SECOND_HALF_S = (60.0, 130.0)  # ends in between with three promotions
 LOOK_EVERY_S = 0.5
 
 
@@ -159,8 +159,8 @@ def _tell(story: Story, how: Play, screen: Screen) -> None:
         ("updates", ended),
         ("most of a batch from one user", f"{100 * story.largest_share:.0f} %, {story.over_cap} batches over the cap"),
         ("time", f"{story.seconds:.0f} s"),
-        ("plot", str(picture)),
-        ("everything else", f"{how.folder}/: store, artifacts, daemon.log, released/"),
     ]
     screen.table(rows, "Summary")
+    screen.console.print(f"plot: {picture}", soft_wrap=True)  # a path is copied whole or not at all
+    screen.console.print(f"store, artifacts, daemon.log, released/: {how.folder}", soft_wrap=True)
     screen.console.print("\nThat was the demo. Yours: [bold]adaptd init && adaptd run[/bold]")

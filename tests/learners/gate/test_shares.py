@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from learners.gate.shares import cap_shares
+from learners.gate.shares import cap_shares, newest_fairly
 
 
 def shares_of(weights: list[float], users: list[str | None]) -> dict[str | None, float]:
@@ -48,3 +48,15 @@ def test_no_weight_grows_and_no_share_is_passed(rows: list[tuple[float, str | No
     if sum(capped) > 0:
         heavy = len({user for weight, user in rows if weight > 0})
         assert max(shares_of(capped, users).values()) <= max(share, 1 / heavy) + 1e-6
+
+
+def test_a_flood_does_not_push_others_out_of_the_places() -> None:
+    users: list[str | None] = [*["loud"] * 50, *["a", "b", "c", "d"] * 3]
+    chosen = newest_fairly(users, 10, 0.2)
+    assert chosen == [0, 1, 50, 51, 52, 53, 54, 55, 56, 57]
+
+
+def test_places_that_nobody_else_can_take_go_to_the_newest() -> None:
+    assert newest_fairly(["a"] * 30, 10, 0.2) == list(range(10))
+    assert newest_fairly([None, "a"], 10, 0.2) == [0, 1]
+    assert newest_fairly([], 10, 0.2) == []
