@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
-from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from consumers.events import KINDS
@@ -11,6 +12,7 @@ from docs.generate.event_examples import EXAMPLES
 from docs.generate.event_words import meaning_of
 from docs.generate.markdown import as_json
 
+PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 DESCRIPTION = """\
 Feedback events as apps send them to adaptd: one JSON object a message, over HTTP or Kafka. Key Kafka records by \
 interaction_id; nothing depends on it. Each may also come as a CloudEvent, structured or binary, with type \
@@ -29,7 +31,7 @@ def document() -> dict[str, Any]:
         "asyncapi": "3.0.0",
         "info": {
             "title": "adaptd events",
-            "version": version("adaptd"),
+            "version": tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["version"],
             "description": DESCRIPTION,
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },

@@ -5,7 +5,6 @@ from __future__ import annotations
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -106,14 +105,8 @@ def _is_live(field: FieldInfo) -> bool:
 
 def _model_of(field: FieldInfo) -> type[BaseModel] | None:
     """The section that a key opens, where it opens one."""
-    kind: Any = next(
-        (part for part in (field.annotation, *typing.get_args(field.annotation)) if _is_section(part)), None
-    )
-    return kind
-
-
-def _is_section(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    parts = (field.annotation, *typing.get_args(field.annotation))
+    return next((part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)), None)
 
 
 def _section(name: str, field: FieldInfo) -> str:

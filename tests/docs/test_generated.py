@@ -11,6 +11,7 @@ import pytest
 import typer
 from pydantic import BaseModel
 
+from consumers.events import KINDS
 from daemon.cli.exit_codes import EXIT_UNREACHABLE, MEANINGS, exit_code_of
 from daemon.cli.main import app
 from daemon.errors import AdaptdError, Unreachable
@@ -184,7 +185,7 @@ def test_every_field_of_an_event_is_described() -> None:
         assert f"| `{where.rpartition('.')[2]}` |" in page
 
 
-@pytest.mark.parametrize("kind", events_page.KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_says_what_it_is_its_signal_and_what_it_teaches(kind: str) -> None:
     meaning = meaning_of(kind)
     assert meaning.what and meaning.signal and meaning.teaches
@@ -192,7 +193,7 @@ def test_every_kind_says_what_it_is_its_signal_and_what_it_teaches(kind: str) ->
 
 def test_every_object_inside_an_event_is_on_the_page() -> None:
     parts = {part.__name__ for part in events_page.PARTS}
-    assert {model.__name__ for model in _inside(list(events_page.KINDS.values()))} == parts
+    assert {model.__name__ for model in _inside(list(KINDS.values()))} == parts
 
 
 def _inside(models: list[type[BaseModel]]) -> set[type[BaseModel]]:
