@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install run test check format soak e2e clean help
+.PHONY: install run test check docs format soak e2e clean help
 
 help:            ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 12
@@ -27,6 +27,9 @@ check: install   ## lint, format, types, import rules, docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest tests/docs -p no:randomly
+
+docs: install    ## write the pages that are made from code: docs/reference/, docs/schemas/
+	$(BIN)/python -m docs.generate
 
 format: install  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

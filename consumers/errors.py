@@ -16,8 +16,12 @@ class ConsumerError(AdaptdError):
 class Unreadable(ConsumerError):
     """One message that cannot become an event: the dead letter's reason, before it is one.
 
-    `stage` is `decode` (not JSON, or not of an event's shape) or `clean` (the right shape, but over a limit or without
-    sense); `task` is the task that the message names, where that could be read.
+    `stage` is `decode` (not JSON, or not of an event's shape) or `clean` (the right shape, but over a limit or
+    without sense); `task` is the task that the message names, where that could be read.
+
+    To do: correct the sender after the reason, and send the event again.
+
+    Shows as: the reason of a dead letter; 422 where no event of a request could be read.
     """
 
     def __init__(self, reason: str, stage: Stage = "decode", task: str | None = None) -> None:

@@ -22,8 +22,10 @@ _DAY_S = 86400.0
 class RewardSettings(Settings):
     """How feedback becomes reward and weight, and how long to wait for more of it."""
 
-    midpoint: float = setting(0.7, doc="the signal whose reward is 0", gt=0, lt=1)
-    steepness: float = setting(8.0, doc="how sharply the reward turns around the midpoint", ge=0.01, le=100)
+    midpoint: float = setting(0.7, doc="the signal whose reward is 0", unit="signal", gt=0, lt=1)
+    steepness: float = setting(
+        8.0, doc="how sharply the reward turns around the midpoint", unit="factor", ge=0.01, le=100
+    )
     half_life: DurationS = setting(30 * _DAY_S, doc="after this long, feedback counts half", gt=0)
     max_age: DurationS = setting(365 * _DAY_S, doc="feedback older than this is aged out: not learned from any more")
     aggregate: Aggregate = setting("last", doc="which of several ratings, thumbs and validations of one answer counts")

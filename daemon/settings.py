@@ -17,8 +17,10 @@ class EngineSettings(Settings):
     """`engine:` what answers prompts."""
 
     type: Literal["local"] = setting("local", doc="Kind of engine; `local` is a worker that adaptd starts.", live=False)
-    threads: int = setting(2, doc="CPU threads of the local engine.", live=False, ge=1)
-    max_adapters: int = setting(8, doc="Adapters that the local engine holds at once.", live=False, ge=2)
+    threads: int = setting(2, doc="CPU threads of the local engine.", unit="threads", live=False, ge=1)
+    max_adapters: int = setting(
+        8, doc="Adapters that the local engine holds at once.", unit="adapters", live=False, ge=2
+    )
     start_timeout: DurationS = setting(180.0, doc="How long the engine may take to load the base.", live=False)
 
 
@@ -30,16 +32,16 @@ class UpdateSettings(Settings):
     method: Literal["sft", "noop"] = setting(
         "sft", doc="`sft` learns; `noop` writes a seeded random adapter, for tests."
     )
-    max_running: int = setting(1, doc="Updates that may train at the same time, over all tasks.", ge=1)
+    max_running: int = setting(1, doc="Updates that may train at the same time, over all tasks.", unit="updates", ge=1)
     time_limit: DurationS = setting(7200.0, doc="An attempt that takes longer is killed and retried.")
     heartbeat_limit: DurationS = setting(60.0, doc="A worker silent for longer is killed and retried.")
-    max_attempts: int = setting(3, doc="Crashed tries before the batch is set aside.", ge=1)
-    threads: int = setting(2, doc="CPU threads of one training worker.", ge=1)
+    max_attempts: int = setting(3, doc="Crashed tries before the batch is set aside.", unit="attempts", ge=1)
+    threads: int = setting(2, doc="CPU threads of one training worker.", unit="threads", ge=1)
     start: Literal["auto", "base", "champion"] = setting(
         "auto", doc="Train from the base on everything learned while it fits `start_budget`, else from the champion."
     )
     start_budget: DurationS = setting(600.0, doc="How long training from the base on everything learned may take.")
-    seed: int = setting(0, doc="Seed of training; each update adds its number.")
+    seed: int = setting(0, doc="Seed of training; each update adds its number.", unit="seed")
     sft: SftSettings = setting(SftSettings(), doc="Supervised fine-tuning.")
     noop: NoopSettings = setting(NoopSettings(), doc="The method that learns nothing, for tests.")
 
@@ -56,6 +58,8 @@ class ApiSettings(Settings):
     """`api:` health, metrics, events and status."""
 
     host: str = setting("127.0.0.1", doc="Address the API listens on.", live=False)
-    port: Port = setting(8712, doc="Port the API listens on.", live=False, ge=1, le=65535)
+    port: Port = setting(8712, doc="Port the API listens on.", unit="port", live=False, ge=1, le=65535)
     max_body: SizeBytes = setting(8 * 2**20, doc="Largest request body; more is refused with 413.", ge=1024)
-    max_waiting: int = setting(32, doc="Requests that may wait for the store; more are refused with 429.", ge=1)
+    max_waiting: int = setting(
+        32, doc="Requests that may wait for the store; more are refused with 429.", unit="requests", ge=1
+    )

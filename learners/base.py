@@ -19,7 +19,12 @@ _WEIGHT_SUFFIXES = (".safetensors", ".safetensors.index.json")
 
 
 class BaseMissing(LearnerError):
-    """The base model's folder is not there, or lacks something that is needed."""
+    """The base model's folder is not there, or lacks something that is needed.
+
+    To do: set `model.base` to a folder that holds a whole model, or run `--role intake,api` without one.
+
+    Shows as: its exit code alone.
+    """
 
 
 def find_base(name: str) -> Path:

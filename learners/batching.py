@@ -34,15 +34,15 @@ _WORTH_A_WORD = 0.03
 class BatchingSettings(Settings):
     """`batching:` in adaptd.yaml."""
 
-    min: int = setting(20, doc="The fewest examples an update is started with.", ge=1)
-    max: int = setting(100, doc="The most examples an update takes at once.", ge=1, le=POOL_MAX)
+    min: int = setting(20, doc="The fewest examples an update is started with.", unit="examples", ge=1)
+    max: int = setting(100, doc="The most examples an update takes at once.", unit="examples", ge=1, le=POOL_MAX)
     max_wait: DurationS = setting(
         86400.0, doc="After an example has waited this long, min of them are enough (caps and users still hold).", gt=0
     )
     max_share_per_user: float = setting(
-        0.2, doc="The most of a batch, and of a verdict's evidence, that one user may give.", gt=0, le=1
+        0.2, doc="The most of a batch, and of a verdict's evidence, that one user may give.", unit="share", gt=0, le=1
     )
-    min_users: int = setting(5, doc="A batch has examples of at least so many users.", ge=1)
+    min_users: int = setting(5, doc="A batch has examples of at least so many users.", unit="users", ge=1)
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

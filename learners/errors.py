@@ -4,4 +4,4 @@ from storage.records import AdaptdError
 
 
 class LearnerError(AdaptdError):
-    """Something in how the daemon learns was wrong, and foreseen."""
+    """The root of this room's errors: something in how the daemon learns was wrong, and foreseen."""

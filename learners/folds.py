@@ -29,17 +29,20 @@ class HoldoutSettings(Settings):
     by: Literal["auto", "prompt", "user"] = setting(
         "auto", doc="What lies in one fold as a whole: equal prompts (auto means this), or all of a user.", live=False
     )
-    share: float = setting(0.15, doc="Share that goes to the gate fold, once it holds min.", ge=0, le=0.9)
+    share: float = setting(0.15, doc="Share that goes to the gate fold, once it holds min.", unit="share", ge=0, le=0.9)
     dev_share: float = setting(
-        0.1, doc="Share of what is not in the gate fold that goes to the dev fold.", ge=0, le=0.5
+        0.1, doc="Share of what is not in the gate fold that goes to the dev fold.", unit="share", ge=0, le=0.5
     )
     min: int = setting(
         60,
         doc="Until the gate fold holds so many entries (prompts where the task has a validator, else prompts with "
         "feedback), half of what is new goes to it.",
+        unit="entries",
         ge=0,
     )
-    cap: int = setting(200, doc="A judgement reads at most so many entries of the gate fold, the newest.", ge=20)
+    cap: int = setting(
+        200, doc="A judgement reads at most so many entries of the gate fold, the newest.", unit="entries", ge=20
+    )
 
     @property
     def split(self) -> By:

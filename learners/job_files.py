@@ -44,7 +44,13 @@ _ROWS: TypeAdapter[Row] = TypeAdapter(Row)
 
 
 class JobFileBroken(LearnerError):
-    """A file of a job directory is missing or does not hold what the contract says."""
+    """A file of a job directory is missing or does not hold what the contract says.
+
+    To do: nothing at first, the attempt is made again; a worker of another version of adaptd must be brought to this
+    one.
+
+    Shows as: the reason of a failed attempt.
+    """
 
 
 def write_job(directory: Path, job: TrainJob | EvaluateJob) -> None:

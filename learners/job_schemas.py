@@ -1,13 +1,10 @@
 """JSON Schemas of a job directory's files, for whoever writes a worker in something else than this code.
 
-`python -m learners.job_schemas docs/schemas` writes them; a test holds that what is committed is what the models say.
+`make docs` writes them to docs/schemas/; a test holds that what is committed is what the models say.
 """
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -42,16 +39,6 @@ def job_schemas() -> dict[str, dict[str, Any]]:
     return {f"{name}.json": _schema(kind, title) for name, (kind, title) in _FILES.items()}
 
 
-def write_job_schemas(directory: Path) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, schema in job_schemas().items():
-        (directory / name).write_text(json.dumps(schema, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-
-
 def _schema(kind: Any, title: str) -> dict[str, Any]:
     schema = TypeAdapter(kind).json_schema(mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": title}
-
-
-if __name__ == "__main__":
-    write_job_schemas(Path(sys.argv[1]))

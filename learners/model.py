@@ -9,10 +9,17 @@ class LoraSettings(Settings):
     """`model.lora:` the shape of every adapter of this line."""
 
     rank: int = setting(
-        16, doc="Rank of the low-rank update; the engine must allow at least this.", live=False, ge=1, le=512
+        16,
+        doc="Rank of the low-rank update; the engine must allow at least this.",
+        unit="dimensions",
+        live=False,
+        ge=1,
+        le=512,
     )
-    alpha: int = setting(32, doc="Scale of the update: alpha / rank multiplies it.", live=False, ge=1)
-    dropout: float = setting(0.05, doc="Dropout on the adapter's input while it trains.", live=False, ge=0, lt=1)
+    alpha: int = setting(32, doc="Scale of the update: alpha / rank multiplies it.", unit="factor", live=False, ge=1)
+    dropout: float = setting(
+        0.05, doc="Dropout on the adapter's input while it trains.", unit="share", live=False, ge=0, lt=1
+    )
     target_modules: str | list[str] = setting(
         "all-linear", doc="Layers that get an adapter; lm_head never does.", live=False
     )
@@ -21,8 +28,12 @@ class LoraSettings(Settings):
 class ModelSettings(Settings):
     """`model:` in adaptd.yaml."""
 
-    base: str = setting("Qwen/Qwen2.5-0.5B-Instruct", doc="Folder or hub name of the base model.", live=False)
+    base: str = setting(
+        "Qwen/Qwen2.5-0.5B-Instruct",
+        doc="Folder of the base model, or Hugging Face name of one that was downloaded before (`hf download NAME`).",
+        live=False,
+    )
     max_context: int = setting(
-        2048, doc="Longest prompt plus answer, in tokens; longer rows are dropped.", live=False, ge=16
+        2048, doc="Longest prompt plus answer, in tokens; longer rows are dropped.", unit="tokens", live=False, ge=16
     )
     lora: LoraSettings = setting(LoraSettings(), doc="Shape of the adapters.", live=False)

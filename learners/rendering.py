@@ -19,11 +19,21 @@ _PROBE = "0"
 
 
 class NoChatTemplate(LearnerError):
-    """The base has no chat template, so messages cannot be turned into a prompt."""
+    """The base has no chat template, so messages cannot be turned into a prompt.
+
+    To do: use an instruct model, or put a `chat_template` into its tokenizer_config.json.
+
+    Shows as: the reason of a failed update.
+    """
 
 
 class NoStopToken(LearnerError):
-    """Neither the chat template nor the tokenizer says how an answer ends."""
+    """Neither the chat template nor the tokenizer says how an answer ends.
+
+    To do: set `eos_token` in the base's tokenizer_config.json.
+
+    Shows as: the reason of a failed update.
+    """
 
 
 def render_prompt(tokenizer: Any, messages: Sequence[Message]) -> list[int]:

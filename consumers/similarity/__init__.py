@@ -24,11 +24,18 @@ __all__ = ["Similarity", "SimilaritySettings", "bleu", "edit_ratio", "pieces", "
 class SimilaritySettings(Settings):
     """Which parts count how much, and up to which length texts are compared whole."""
 
-    edit: float = setting(0.5, doc="weight of the edit ratio (python-Levenshtein); 0 turns it off", ge=0, le=1)
-    bleu: float = setting(0.5, doc="weight of BLEU (as nltk defines it); 0 turns it off", ge=0, le=1)
-    max_chars: int = setting(4000, doc="characters up to which the edit ratio is taken over characters", ge=1)
+    edit: float = setting(
+        0.5, doc="weight of the edit ratio (python-Levenshtein); 0 turns it off", unit="weight", ge=0, le=1
+    )
+    bleu: float = setting(0.5, doc="weight of BLEU (as nltk defines it); 0 turns it off", unit="weight", ge=0, le=1)
+    max_chars: int = setting(
+        4000, doc="characters up to which the edit ratio is taken over characters", unit="characters", ge=1
+    )
     max_words: int = setting(
-        4000, doc="words (and marks between them) up to which texts are compared whole; beyond, head and tail", ge=2
+        4000,
+        doc="words (and marks between them) up to which texts are compared whole; beyond, head and tail",
+        unit="words",
+        ge=2,
     )
 
     @model_validator(mode="after")

@@ -23,7 +23,7 @@ class Settings(SourceSettings):
     """`{type: memory}`."""
 
     type: Literal["memory"] = setting("memory", doc="Records put in by the same process; for tests.", live=False)
-    streams: int = setting(1, doc="How many streams it has.", live=False, ge=1)
+    streams: int = setting(1, doc="How many streams it has.", unit="streams", live=False, ge=1)
     start: Literal["earliest", "latest"] = setting("earliest", doc="Where a stream's first claim begins.", live=False)
 
 

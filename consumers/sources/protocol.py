@@ -95,6 +95,7 @@ class SourceSettings(Settings):
 
     type: str = setting(doc="Which kind of source: the name of its file in consumers/sources.", live=False)
     name: str = setting(
+        "",  # filled in below
         doc="Its name in status and metrics, unique among the sources; without one, its type.",
         live=False,
         pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$",

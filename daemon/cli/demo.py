@@ -20,7 +20,7 @@ def demo(
         bool, typer.Option(help="Caps per user and the gate; without them you see what they are for.")
     ] = True,
 ) -> None:
-    """A real daemon and ten simulated users; about four minutes, no Kafka, no GPU, no download of weights."""
+    """Watch a small model learn from ten simulated users: about four minutes, no GPU, no download of weights."""
     try:
         from examples.erd.demo.play import Play, play
         from examples.erd.demo.screen import Screen

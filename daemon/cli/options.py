@@ -22,7 +22,8 @@ TIMEOUT_S = 10.0
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.", envvar="ADAPTD_CONFIG")]
 UrlOption = Annotated[
-    str | None, typer.Option("--url", help=f"The daemon's address [default: {DEFAULT_URL}].", envvar="ADAPTD_URL")
+    str | None,
+    typer.Option("--url", help="The daemon's address; left out: that of the configuration.", envvar="ADAPTD_URL"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 SetOption = Annotated[

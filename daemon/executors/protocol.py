@@ -14,15 +14,30 @@ from storage.records import AdaptdError
 
 
 class ExecutorError(AdaptdError):
-    """A job could not be started, watched or ended."""
+    """A job could not be started, watched or ended.
+
+    To do: read the log; where a worker does not end, look at its process.
+
+    Shows as: a line in the daemon's log.
+    """
 
 
 class TrainingNotInstalled(ExecutorError):
-    """The libraries that workers need are missing."""
+    """The libraries that workers need are missing.
+
+    To do: install `adaptd[train]`, or run `--role intake,api`, which collects feedback without training.
+
+    Shows as: exit code 3, as ConfigError, when the daemon starts.
+    """
 
 
 class ExecutorUnavailable(ExecutorError):
-    """No worker could be started; trying again later may help."""
+    """No worker could be started; trying again later may help.
+
+    To do: free memory; the attempt is made again.
+
+    Shows as: a line in the daemon's log, while it lasts.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,12 @@ from learners.rendering import as_chat
 
 
 class StaleRoute(BadRequest):
-    """The engine no longer knows the model that the route names."""
+    """The engine no longer knows the model that the route names.
+
+    To do: ask again; the gateway has asked for the new route by itself once before it says this.
+
+    Shows as: HTTP 503 from the gateway.
+    """
 
 
 @dataclass(frozen=True, slots=True)

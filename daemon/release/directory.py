@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     """The `release.directory` section."""
 
     path: Path = setting(Path("released"), doc="folder for champions, relative to the config file", live=False)
-    keep: int = setting(2, doc="former champions that stay beside the current one", ge=0)
+    keep: int = setting(2, doc="former champions that stay beside the current one", unit="adapters", ge=0)
 
 
 def open_target(settings: Settings, site: Site) -> Target:
@@ -87,7 +87,12 @@ class DirectoryTarget:
 
 
 class FilesDiffer(AdaptdError):
-    """The files at hand are not those of the registry."""
+    """The files at hand are not those of the registry.
+
+    To do: restore the artifact folder from a backup, or roll back.
+
+    Shows as: the release's reason in decisions and log.
+    """
 
 
 def _is_current(place: Path, wanted: Wanted) -> bool:

@@ -35,7 +35,10 @@ class Settings(BaseSettings):
     """The `release.engine` section."""
 
     parity_nats: float = setting(
-        0.02, doc="how far, in nats a token, an engine's likelihoods may be from those that training recorded", gt=0
+        0.02,
+        doc="how far, in nats a token, an engine's likelihoods may be from those that training recorded",
+        unit="nats a token",
+        gt=0,
     )
     timeout: DurationS = setting(60.0, doc="longest wait for one answer of the engine, loading included")
 
@@ -45,11 +48,21 @@ def open_target(settings: Settings, site: Site) -> Target:
 
 
 class ProbeFailed(EngineError):
-    """The engine does not answer as the adapter was trained."""
+    """The engine does not answer as the adapter was trained.
+
+    To do: restart the engine; where it lasts, base model or library versions differ between engine and training.
+
+    Shows as: the release's reason in decisions and log.
+    """
 
 
 class NoSlot(EngineError):
-    """Every adapter slot of the engine is in use."""
+    """Every adapter slot of the engine is in use.
+
+    To do: raise `engine.max_adapters`.
+
+    Shows as: the release's reason in decisions and log.
+    """
 
 
 @dataclass(frozen=True, slots=True)

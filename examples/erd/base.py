@@ -30,7 +30,12 @@ _SOURCES = ("world.py", "tokenizer.py", "pretraining.py", "recipe.py")
 
 
 class BaseNotTrained(AdaptdError):
-    """The small base model could not be trained."""
+    """The small base model could not be trained.
+
+    To do: what the text says; its last lines are those of the training.
+
+    Shows as: its exit code alone.
+    """
 
 
 def ensure_base(cache_dir: Path | None = None, progress: bool = True, recipe: Recipe | None = None) -> Path:

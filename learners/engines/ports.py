@@ -9,7 +9,12 @@ from learners.engines.errors import EngineError
 
 
 class PortTaken(EngineError):
-    """Something else listens there."""
+    """Something else listens there.
+
+    To do: stop the process that listens there, or choose another port.
+
+    Shows as: a line in the log of the engine or gateway, which is started again.
+    """
 
 
 def bind_port(host: str, port: int) -> socket.socket:

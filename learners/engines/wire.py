@@ -34,7 +34,12 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {  # values that ask for nothing; any othe
 
 
 class BadRequest(AdaptdError):
-    """A request that cannot be served as it stands; `status` is the HTTP status to answer with."""
+    """A request that cannot be served as it stands; `status` is the HTTP status to answer with.
+
+    To do: correct the request after the text.
+
+    Shows as: the HTTP status that it carries (400, 404, 409, 413, 503, 504), from engine and gateway.
+    """
 
     def __init__(self, what: str, status: int = 400, param: str | None = None) -> None:
         super().__init__(what, status, param)

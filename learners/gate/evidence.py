@@ -29,29 +29,47 @@ class GateSettings(Settings):
     alpha: float = setting(
         0.05,
         doc="Upper bound, over all looks, on promoting a candidate that equals the champion.",
+        unit="probability",
         gt=0,
         le=0.2,
     )
-    looks: int = setting(3, doc="How often a held candidate is judged before it expires.", ge=1, le=3)
-    min_prompts: int = setting(20, doc="Prompts (for nll: human targets) below which the verdict is hold.", ge=10)
+    looks: int = setting(3, doc="How often a held candidate is judged before it expires.", unit="looks", ge=1, le=3)
+    min_prompts: int = setting(
+        20, doc="Prompts (for nll: human targets) below which the verdict is hold.", unit="prompts", ge=10
+    )
     length_ratio: float = setting(
         2.0,
         doc="Guard: answers this many times as long as the reference, or as short, are harm.",
+        unit="ratio",
         gt=1,
     )
     collapse_entropy: float = setting(
-        0.6, doc="Guard: entropy of the words of all answers below this share of the reference's is harm.", gt=0, lt=1
+        0.6,
+        doc="Guard: entropy of the words of all answers below this share of the reference's is harm.",
+        unit="ratio",
+        gt=0,
+        lt=1,
     )
     collapse_similarity: float = setting(
-        0.85, doc="Guard: answers to different prompts that are more alike than this, in [0, 1], are harm.", gt=0, lt=1
+        0.85,
+        doc="Guard: answers to different prompts that are more alike than this, in [0, 1], are harm.",
+        unit="similarity",
+        gt=0,
+        lt=1,
     )
     sub_check_drop: float = setting(
-        0.05, doc="Guard: a sub-check whose pass rate falls by more than this is harm.", ge=0, lt=1
+        0.05, doc="Guard: a sub-check whose pass rate falls by more than this is harm.", unit="share", ge=0, lt=1
     )
 
 
 class EvidenceError(LearnerError):
-    """A row holds a number that no honest evaluation gives, such as NaN; the judgement is not made."""
+    """A row holds a number that no honest evaluation gives, such as NaN; the judgement is not made.
+
+    To do: look at the update's answers (`answers.jsonl` in its job directory); a model that answers with NaN is
+    broken.
+
+    Shows as: a line in the daemon's log, while it lasts.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,12 @@ from storage.records.settings import Settings
 
 
 class UnknownMethod(LearnerError):
-    """No file in `learners/methods/` has that name."""
+    """No file in `learners/methods/` has that name.
+
+    To do: choose one of those that the text names.
+
+    Shows as: the reason of a failed update.
+    """
 
 
 @dataclass(frozen=True, slots=True)

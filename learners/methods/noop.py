@@ -14,7 +14,7 @@ class NoopSettings(Settings):
     """Settings of `updates.noop`."""
 
     size: SizeBytes = setting("64KiB", doc="About how large the adapter's weights are.", validate_default=True)
-    steps: int = setting(1, doc="How many steps it pretends to train.", ge=1)
+    steps: int = setting(1, doc="How many steps it pretends to train.", unit="steps", ge=1)
     step_time: DurationS = setting("0s", doc="How long each of those steps lasts.", validate_default=True)
 
 

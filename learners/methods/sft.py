@@ -23,17 +23,26 @@ MAX_STEPS = 1000
 class SftSettings(Settings):
     """Settings of `updates.sft`."""
 
-    min_signal: float = setting(0.75, doc="A response is learned when its signal is at least this.", ge=0, le=1)
-    learning_rate: float = setting(2e-4, doc="Peak of the learning rate; small models want more (5e-3).", gt=0)
-    batch_size: int = setting(8, doc="Rows of one optimizer step.", ge=1)
+    min_signal: float = setting(
+        0.75, doc="A response is learned when its signal is at least this.", unit="signal", ge=0, le=1
+    )
+    learning_rate: float = setting(
+        2e-4, doc="Peak of the learning rate; small models want more (5e-3).", unit="rate", gt=0
+    )
+    batch_size: int = setting(8, doc="Rows of one optimizer step.", unit="rows", ge=1)
     steps: Literal["auto"] | Annotated[int, Field(ge=1)] = setting(
         "auto",
         doc=f"Optimizer steps; auto is {PASSES} passes over the rows, at least {MIN_STEPS}, at most {MAX_STEPS} steps.",
+        unit="steps",
     )
-    warmup: float = setting(0.1, doc="Share of the steps in which the learning rate rises to its peak.", ge=0, lt=1)
-    weight_decay: float = setting(0.0, doc="Weight decay of AdamW.", ge=0)
-    max_grad_norm: float = setting(1.0, doc="Gradients are clipped to this norm.", gt=0)
-    patience: int = setting(2, doc="Training stops after so many readings of the dev fold without a better one.", ge=1)
+    warmup: float = setting(
+        0.1, doc="Share of the steps in which the learning rate rises to its peak.", unit="share", ge=0, lt=1
+    )
+    weight_decay: float = setting(0.0, doc="Weight decay of AdamW.", unit="rate", ge=0)
+    max_grad_norm: float = setting(1.0, doc="Gradients are clipped to this norm.", unit="norm", gt=0)
+    patience: int = setting(
+        2, doc="Training stops after so many readings of the dev fold without a better one.", unit="readings", ge=1
+    )
 
 
 def takes(row: Row, settings: SftSettings) -> bool:

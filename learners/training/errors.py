@@ -4,12 +4,27 @@ from learners.errors import LearnerError
 
 
 class NothingToTrain(LearnerError):
-    """Not one row was left to train on."""
+    """Not one row was left to train on.
+
+    To do: raise `model.max_context` where rows were too long; the text counts them by reason.
+
+    Shows as: the reason of a failed update.
+    """
 
 
 class NoChange(LearnerError):
-    """The candidate answers like the policy that it started from."""
+    """The candidate answers like the policy that it started from.
+
+    To do: raise the learning rate or the steps of the method, as the text says; small bases want more.
+
+    Shows as: the reason of a failed update.
+    """
 
 
 class StartMissing(LearnerError):
-    """The job starts from a champion whose files cannot be loaded."""
+    """The job starts from a champion whose files cannot be loaded.
+
+    To do: restore the artifact folder, or promote an adapter whose files are whole.
+
+    Shows as: the reason of a failed update.
+    """

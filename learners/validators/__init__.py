@@ -47,7 +47,12 @@ class ValidatorModule(Protocol):
 
 
 class UnknownValidatorError(AdaptdError):
-    """Config names a validator that no file here provides."""
+    """Config names a validator that no file here provides.
+
+    To do: choose one of those that the text names, or add the file: `docs/add-a-learner.md`.
+
+    Shows as: its exit code alone.
+    """
 
     def __init__(self, name: str, known: tuple[str, ...]) -> None:
         super().__init__(name, known)

@@ -41,7 +41,12 @@ Schema = Mapping[str, Any] | bool
 
 
 class UnusableSchemaError(AdaptdError):
-    """The schema in the settings cannot be used. Its text quotes the schema, which is the operator's own."""
+    """The schema in the settings cannot be used. Its text quotes the schema, which is the operator's own.
+
+    To do: correct the schema; it must stand by itself, without references to other files.
+
+    Shows as: its exit code alone.
+    """
 
     def __init__(self, where: str, what: str) -> None:
         super().__init__(where, what)

@@ -1,7 +1,8 @@
 """The base of every Settings class, and the units that people write in YAML.
 
 Each room keeps its own Settings beside its code; `daemon.config` only composes them. A setting says in its
-`description` what it does and, by `setting(live=...)`, whether a running daemon takes a change without a restart.
+`description` what it does, by `setting(live=...)` whether a running daemon takes a change without a restart, and by
+`setting(unit=...)` what its number counts, where neither its type (a duration, a size) nor its values say so.
 """
 
 from __future__ import annotations
@@ -21,9 +22,13 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def setting(default: Any = ..., *, doc: str, live: bool = True, **limits: Any) -> Any:
-    """A documented field: `doc` goes to the schema and the docs, `live` says whether it can change while running."""
-    return Field(default, description=doc, json_schema_extra={"live": live}, **limits)
+def setting(default: Any = ..., *, doc: str, live: bool = True, unit: str = "", **limits: Any) -> Any:
+    """A documented field: `doc` goes to the schema and the docs, `live` says whether it can change while running.
+
+    `unit` is what a number counts, such as `rows` or `share`; every setting that takes a number needs one.
+    """
+    extra: dict[str, Any] = {"live": live} | ({"unit": unit} if unit else {})
+    return Field(default, description=doc, json_schema_extra=extra, **limits)
 
 
 def parse_duration_s(value: Any) -> Any:

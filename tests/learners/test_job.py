@@ -168,7 +168,7 @@ def test_a_job_of_another_contract_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_committed_schemas_are_what_the_models_say() -> None:
-    """Mend with `python -m learners.job_schemas docs/schemas`."""
+    """Mend with `make docs`."""
     committed = {path.name: json.loads(path.read_text()) for path in SCHEMAS.glob("*.json")}
     assert {name: committed.get(name) for name in job_schemas()} == job_schemas()
 

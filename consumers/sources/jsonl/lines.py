@@ -21,7 +21,12 @@ _SKIP_BYTES = 64 * 1024
 
 
 class Unreadable(SourceError):
-    """The file cannot be read on: it ends in the middle of its compression, or is none."""
+    """The file cannot be read on: it ends in the middle of its compression, or is none.
+
+    To do: put the whole file in its place; what was read before stays stored, and is not read twice.
+
+    Shows as: the source's reason in `adaptd status`.
+    """
 
 
 class LineFile:

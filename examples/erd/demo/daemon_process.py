@@ -21,7 +21,12 @@ LIST_TIMEOUT_S = 60.0
 
 
 class DaemonFailed(DaemonError):
-    """The daemon did not start or is gone; the text ends with its last words."""
+    """The daemon did not start or is gone; the text ends with its last words.
+
+    To do: read the daemon's log in the demo's folder.
+
+    Shows as: its exit code alone.
+    """
 
 
 def free_port() -> int:

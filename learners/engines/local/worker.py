@@ -20,11 +20,21 @@ from learners.engines.wire import BadRequest
 
 
 class Overfull(BadRequest):
-    """The queue is at its bound: come again later (503)."""
+    """The engine's queue is at its bound.
+
+    To do: come again a little later, or ask less at once.
+
+    Shows as: HTTP 503 from the engine.
+    """
 
 
 class TooLate(BadRequest):
-    """The request's deadline passed before its answer was there (504)."""
+    """The request's deadline passed before its answer was there.
+
+    To do: ask for a shorter answer, or give the engine more threads (`engine.threads`).
+
+    Shows as: HTTP 504 from the engine.
+    """
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,7 +20,12 @@ _SEPARATORS = frozenset({Kind.NEWLINE, Kind.SEMICOLON})
 
 
 class ErSyntaxError(AdaptdError):
-    """The text is not an ER diagram that Mermaid would draw. Says where and what was expected, not what stood there."""
+    """The text is not an ER diagram that Mermaid would draw. Says where and what was expected, not what stood there.
+
+    To do: nothing; an answer that does not parse scores less.
+
+    Shows as: the validator's sub-check `parses`.
+    """
 
     def __init__(self, line: int, expected: str) -> None:
         super().__init__(line, expected)
