@@ -34,6 +34,7 @@ from daemon.intake_loop import IntakeLoop
 from daemon.learning import Learning
 from daemon.metrics.exposition import Metrics
 from daemon.polling import PollLoop
+from daemon.reload import ConfigSource, ConfigState, ConfigWatch
 from daemon.supervisor import Service
 from learners.batching import BatchDecision
 from learners.errors import LearnerError
@@ -53,7 +54,14 @@ JOIN_TIMEOUT_S = 10.0
 class App:
     """`run` returns when the daemon has stopped; everything it opened is closed by then, on errors too."""
 
-    def __init__(self, config: Config, roles: Sequence[str], clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        config: Config,
+        roles: Sequence[str],
+        clock: Callable[[], datetime] = utc_now,
+        source: ConfigSource | None = None,
+    ) -> None:
+        """`source` is where the config came from: given, it is watched and read anew when it changes."""
         unknown = set(roles) - set(ROLES)
         if unknown:
             raise UsageError(f"--role {','.join(sorted(unknown))}: unknown; known are {', '.join(ROLES)}")
@@ -63,6 +71,7 @@ class App:
         self.roles = tuple(role for role in ROLES if role in roles)
         self.started_at = clock()
         self.metrics = Metrics()
+        self._config_watch = ConfigWatch(source, config, self._swap, clock) if source else None
         self._stopping = threading.Event()
         self._closing = ExitStack()
         self._polls: list[PollLoop] = []
@@ -108,6 +117,9 @@ class App:
         self.artifacts = _artifacts(Path(self.config.storage.artifacts))
         self.intake = Intake(self.store, lambda: self.config, self.clock)
         self.context = Context(self.store, self.artifacts, lambda: self.config, self.clock, live=self)
+        if self._config_watch is not None:
+            self._config_watch.start()
+            self._closing.callback(self._config_watch.stop)
         if "learn" in self.roles:
             self._start_learning()
         if "intake" in self.roles:
@@ -167,6 +179,11 @@ class App:
         for loop in self._polls:
             loop.join(JOIN_TIMEOUT_S)
 
+    def _swap(self, config: Config) -> None:
+        """Every part asks for the config when it begins something, so one assignment reaches all of them."""
+        self.config = config
+        self.release_soon()
+
     # Intake's wiring.
 
     def _take(self, stream: Stream, start: int) -> Claim:
@@ -181,6 +198,9 @@ class App:
             self._learning.look_soon()
 
     # What actions may see and use (daemon.actions.context.Live).
+
+    def config_state(self) -> ConfigState:
+        return self._config_watch.state if self._config_watch else ConfigState(loaded_at=self.started_at)
 
     def not_ready(self) -> list[str]:
         """Why this daemon cannot do its work, one line each; a broker or engine that is down is not among them."""

@@ -77,7 +77,7 @@ class TaskSettings(Settings):
     validator: ValidatorChoice | None = setting(None, doc="Judges answers without a human.")
     rewards: dict[str, Any] = setting({}, doc="Keys of `rewards` that differ.")
     batching: dict[str, Any] = setting({}, doc="Keys of `batching` that differ.")
-    holdout: dict[str, Any] = setting({}, doc="Keys of `holdout` that differ.")
+    holdout: dict[str, Any] = setting({}, doc="Keys of `holdout` that differ.", live=False)
     gate: dict[str, Any] = setting({}, doc="Keys of `gate` that differ.")
     learners: dict[str, Any] = setting({}, doc="Keys of `learners` that differ.")
     sft: dict[str, Any] = setting({}, doc="Keys of `updates.sft` that differ.")

@@ -121,8 +121,11 @@ class Learning:
 
     def _tick(self, *, look_at_batches: bool) -> None:
         self._guarded("engine", lambda: self._engine.tick(time.monotonic()))
-        for task in self._tasks():
+        tasks = self._tasks()
+        for task in tasks:
             self._guarded(task.name, lambda task=task: self._tick_task(task, look_at_batches))  # type: ignore[misc]
+        if look_at_batches:
+            self._guarded("tasks that are gone", lambda: self._end_work_of_others({task.name for task in tasks}))
         self._guarded("release", self._releasing.tick)
 
     def _guarded(self, what: str, step: Callable[[], None]) -> None:
@@ -186,6 +189,14 @@ class Learning:
             self._judging.cancel(update)
         else:
             self._training.cancel(update)
+
+    def _end_work_of_others(self, tasks: set[str]) -> None:
+        """A task that was taken out of the config is not watched any more, so nothing of it may go on training."""
+        for update in self._store.read(updates.unfinished_updates):
+            if update.task not in tasks and update.state in ("queued", "running"):
+                self._training.cancel(update, "its task was taken out of adaptd.yaml")
+            elif update.task not in tasks and self._jobs.has(update.update_id):
+                self._jobs.cancel(update.update_id)  # of a candidate: it is judged when the task is back
 
     def _engine_at(self) -> EngineAt | None:
         url = self._engine.url

@@ -76,7 +76,7 @@ class Training:
             "train",
             lambda folder, attempt: self._write(folder, attempt, update, task, material, choice, candidate),
         )
-        report = {**update.report, "start": choice.reason}
+        report = {**update.report, "start": choice.reason, "learners": task.learners.model_dump()}
         size = len({row.origin.interaction_id for row in material.batch})
         try:
             self._store.write(
@@ -100,16 +100,15 @@ class Training:
         else:
             assert isinstance(progress, Running)
 
-    def cancel(self, update: Update) -> None:
-        """By an operator; the worker is ended and the examples go back."""
+    def cancel(self, update: Update, words: str = "cancelled by hand") -> None:
+        """The worker is ended and the examples go back."""
         self._jobs.cancel(update.update_id)
         now = self._clock()
 
         def change(tx: Connection) -> None:
             buffer.release(tx, update.update_id, [], "cancelled")
-            updates.change_update(tx, update, "cancelled", now, reason="cancelled by hand")
-            words, subject = "cancelled by hand", f"update {update.update_id}"
-            decisions.record(tx, Decision(now, "update", words, update.task, subject))
+            updates.change_update(tx, update, "cancelled", now, reason=words)
+            decisions.record(tx, Decision(now, "update", words, update.task, f"update {update.update_id}"))
 
         self._store.write(change)
 

@@ -8,8 +8,8 @@ import typer
 
 from daemon.app import ROLES, App
 from daemon.cli.options import DEFAULT_CONFIG, ConfigOption, SetOption
-from daemon.config import load
 from daemon.logs import configure_logs
+from daemon.reload import ConfigSource
 
 
 def run(
@@ -20,5 +20,5 @@ def run(
 ) -> None:
     """Run the daemon until SIGTERM or Ctrl-C."""
     configure_logs(log_format)
-    in_force = load(config, overrides=settings or ())
-    App(in_force, [part.strip() for part in role.split(",") if part.strip()]).run()
+    source = ConfigSource(config, tuple(settings or ()))
+    App(source.load(), [part.strip() for part in role.split(",") if part.strip()], source=source).run()
