@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -269,6 +270,8 @@ def _artifacts(root: Path) -> Artifacts:
         root.mkdir(parents=True, exist_ok=True)
         artifacts = Artifacts(root)
         artifacts.sweep()
+        with tempfile.TemporaryFile(dir=root):  # a folder that can be read is not yet one that can be written
+            pass
     except OSError as error:
         raise ConfigError(f"storage.artifacts: {root} cannot be used ({error.strerror}); name another folder") from None
     return artifacts

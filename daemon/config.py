@@ -21,7 +21,7 @@ from consumers.rewards import RewardSettings
 from consumers.similarity import SimilaritySettings
 from consumers.sources import SourceSettings, source_types
 from daemon.config_faults import Fault, describe, not_in_this_version
-from daemon.config_layers import read_layers
+from daemon.config_layers import Layers, read_layers
 from daemon.errors import ConfigError
 from daemon.gateway.settings import GatewaySettings
 from daemon.settings import ApiSettings, EngineSettings, ReleaseSettings, UpdateSettings
@@ -150,9 +150,14 @@ class Config(Settings):
         )
 
 
-def load(path: Path, *, overrides: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> Config:
-    """The config in force. `overrides` are `key.path=value`. Raises ConfigError with every fault, a line each."""
-    layers = read_layers(path, overrides, os.environ if environ is None else environ, Config.model_fields)
+def load(
+    path: Path, *, overrides: Sequence[str] = (), environ: Mapping[str, str] | None = None, text: str | None = None
+) -> Config:
+    """The config in force. `overrides` are `key.path=value`; `text` is read in place of what the file holds.
+
+    Raises ConfigError with every fault, a line each.
+    """
+    layers = layers_of(path, overrides=overrides, environ=environ, text=text)
     faults = not_in_this_version(layers.raw)
     raw = _with_short_forms(layers.raw)
     faults += _source_faults(raw)
@@ -166,6 +171,13 @@ def load(path: Path, *, overrides: Sequence[str] = (), environ: Mapping[str, str
     if faults:
         raise ConfigError(describe(faults, layers))
     return config
+
+
+def layers_of(
+    path: Path, *, overrides: Sequence[str] = (), environ: Mapping[str, str] | None = None, text: str | None = None
+) -> Layers:
+    """File, variables and flags laid over each other, unchecked; knows where each key was given."""
+    return read_layers(path, overrides, os.environ if environ is None else environ, Config.model_fields, text)
 
 
 def _with_short_forms(raw: dict[str, Any]) -> dict[str, Any]:

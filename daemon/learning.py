@@ -27,6 +27,7 @@ from daemon.judging import EngineAt, Judging
 from daemon.releasing import Releasing
 from daemon.supervisor import Service
 from daemon.training import Training
+from learners.architectures import check_architecture
 from learners.base import base_hash, find_base
 from learners.batching import BatchDecision
 from learners.errors import LearnerError
@@ -62,6 +63,7 @@ class Learning:
         executor: Executor = LocalExecutor()
         config = self._config()
         folder = find_base(config.model.base)
+        check_architecture(folder)
         executor.warm()
         base = Base(path=str(folder), hash=base_hash(folder))
         self._engine = EngineService(config, folder, Path(config.storage.artifacts) / "engine")

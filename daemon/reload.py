@@ -29,8 +29,9 @@ log = structlog.get_logger(__name__)
 
 NOISE_MS = 400  # a folder that never rests (a store lies beside the file) wakes us this seldom
 SETTLE_S = 0.25
-LOOK_EVERY_S = 5.0  # even when nothing was heard
+LOOK_EVERY_S = 2.0  # even when nothing was heard
 MOST_LINKS = 16
+STOP_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,9 @@ class ConfigSource:
     overrides: Sequence[str] = ()
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
-    def load(self) -> Config:
-        """Raises ConfigError with every fault, a line each."""
-        return load(self.path, overrides=self.overrides, environ=self.environ)
+    def load(self, text: str | None = None) -> Config:
+        """Of the file, or of `text` in its place. Raises ConfigError with every fault, a line each."""
+        return load(self.path, overrides=self.overrides, environ=self.environ, text=text)
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class ConfigWatch:
         """A second call does nothing."""
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join(LOOK_EVERY_S)
+            self._thread.join(STOP_S)
 
     def look(self) -> None:
         """Read the file if it is not what was last read."""

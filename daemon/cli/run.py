@@ -9,6 +9,7 @@ import typer
 from daemon.app import ROLES, App
 from daemon.cli.options import DEFAULT_CONFIG, ConfigOption, SetOption
 from daemon.logs import configure_logs
+from daemon.names import require_own_names
 from daemon.reload import ConfigSource
 
 
@@ -20,5 +21,6 @@ def run(
 ) -> None:
     """Run the daemon until SIGTERM or Ctrl-C."""
     configure_logs(log_format)
+    require_own_names()
     source = ConfigSource(config, tuple(settings or ()))
     App(source.load(), [part.strip() for part in role.split(",") if part.strip()], source=source).run()

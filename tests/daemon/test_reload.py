@@ -1,4 +1,4 @@
-"""The config of a running daemon: every way in which editors and clusters change a file is seen; faults change nothing."""
+"""The config of a running daemon: however editors and clusters change a file, it is seen; faults change nothing."""
 
 from __future__ import annotations
 
