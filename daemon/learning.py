@@ -22,6 +22,7 @@ from daemon.config import ANY_TASK, Config, TaskConfig
 from daemon.engine_service import EngineService
 from daemon.executors import Executor, ExecutorError
 from daemon.executors.local import LocalExecutor
+from daemon.faults import fault_of
 from daemon.jobs import Jobs
 from daemon.judging import EngineAt, Judging
 from daemon.releasing import Releasing
@@ -138,8 +139,12 @@ class Learning:
             return  # it moved on in the meantime; the next tick sees where it stands
         except (StorageError, LearnerError, ExecutorError) as error:
             self._trouble(what, str(error))
+        except OSError as error:
+            self._trouble(
+                what, f"{error.strerror or type(error).__name__}: {error.filename}; look at its disk and rights"
+            )
         except Exception as error:
-            self._trouble(what, f"{type(error).__name__}: {error}", bug=True)
+            self._trouble(what, fault_of(error), bug=True)
         else:
             self._troubles.pop(what, None)
 
