@@ -6,6 +6,7 @@ them. Roles decide which parts there are, and a daemon without the `learn` role 
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import tempfile
@@ -87,17 +88,26 @@ class App:
         """Start, serve until `stop`, SIGTERM or SIGINT, stop. Signals reach a process's main thread alone."""
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda _number, _frame: self.stop())
+                signal.signal(number, lambda number, _frame: self._signalled(number))
         with self._closing:
             self._start()
             log.info("adaptd is running", roles=list(self.roles), tasks=sorted(self.config.tasks))
             while not self._stopping.wait(TICK_S):
                 self._tick()
-            log.info("stopping")
+            self._wind_down()
+            log.info("stopped")
 
     def stop(self) -> None:
         """Ask it to stop; `run` returns when it has. Safe from any thread."""
         self._stopping.set()
+
+    def _signalled(self, number: int) -> None:
+        """The first asks for a stop in order. The second ends the process at once: the store bears that, and every
+        child watches its parent."""
+        if self._stopping.is_set():
+            os.write(2, b"adaptd: ended at once; what was not finished is taken over at the next start\n")
+            os._exit(128 + number)
+        self.stop()
 
     def _tick(self) -> None:
         if self._gateway is not None:
@@ -170,13 +180,29 @@ class App:
         self._gateway = gateway_service(self.config)
         self._closing.callback(self._gateway.stop)
 
-    # Stop: first no more comes in, then what came in is finished, then the rest (the ExitStack goes backwards).
+    # Stop: no more comes in, what came in is finished, the groups are left, the workers come to an end. Then, by the
+    # ExitStack, backwards: gateway, API (it answers until here), engine, store.
+
+    def _wind_down(self) -> None:
+        """Within `stop_grace` seconds; what is not finished then is ended."""
+        until_s = time.monotonic() + self.config.stop_grace
+        log.info("stopping", grace_s=self.config.stop_grace)
+        if self._learning is not None:
+            self._learning.ask_to_end()
+        if self._intake_loop is not None:
+            self._stop_intake(self._intake_loop)
+        if self._learning is not None:
+            self._learning.wind_down(until_s)
 
     def _stop_intake(self, intake_loop: IntakeLoop) -> None:
+        """The transaction at hand is finished before the sources are closed: then Kafka is told how far it went, and
+        gives the partitions to another daemon at once."""
         for loop in self._polls:
-            loop.stop()
+            loop.hold()
         intake_loop.stop()
         intake_loop.join(JOIN_TIMEOUT_S)
+        for loop in self._polls:
+            loop.stop()
         for loop in self._polls:
             loop.join(JOIN_TIMEOUT_S)
 
@@ -205,7 +231,7 @@ class App:
 
     def not_ready(self) -> list[str]:
         """Why this daemon cannot do its work, one line each; a broker or engine that is down is not among them."""
-        missing = []
+        missing = ["stopping"] if self._stopping.is_set() else []
         if self.store.trouble:
             missing.append(f"the store cannot be written: {self.store.trouble}")
         if self._intake_loop is not None and (self._intake_loop.trouble or not self._intake_loop.is_alive()):

@@ -35,7 +35,7 @@ from learners.validators import open_validator, validator
 from storage.dialects.sqlite import path_of
 from storage.errors import StorageError
 from storage.records import AdaptdError
-from storage.records.settings import Settings, setting
+from storage.records.settings import DurationS, Settings, setting
 from storage.settings import StorageSettings
 
 ANY_TASK = "*"
@@ -116,6 +116,10 @@ class Config(Settings):
     release: ReleaseSettings = setting(ReleaseSettings(), doc="Where champions go.", live=False)
     gateway: GatewaySettings = setting(GatewaySettings(), doc="The door for apps.", live=False)
     api: ApiSettings = setting(ApiSettings(), doc="Health, metrics, events and status.", live=False)
+    stop_grace: DurationS = setting(
+        20.0,
+        doc="How long a stop in order may take; then what still works is ended, and tried again at the next start.",
+    )
     tasks: dict[str, TaskSettings] = setting({}, doc="The tasks that are learned; `*` stands for any other.")
 
     @model_validator(mode="after")

@@ -43,6 +43,7 @@ log = structlog.get_logger(__name__)
 
 TICK_S = 0.25
 IDLE_LOOK_S = 1.0  # a batch is looked at this often when nothing new was stored
+JOIN_S = 30.0
 SILENT_S = 60.0  # a scheduler that has not ticked for so long is not ready
 
 
@@ -80,12 +81,32 @@ class Learning:
         self._store.write(self._take_over)
         self._thread.start()
 
-    def stop(self) -> None:
-        """Let the tick at hand finish, end workers and engine."""
+    def ask_to_end(self) -> None:
+        """No more is begun, and workers are told; returns when the tick at hand is over."""
         self._stopping.set()
-        self._soon.set()
         if self._thread.is_alive():
-            self._thread.join(30)
+            self._thread.join(JOIN_S)
+        self._jobs.ask_to_end()
+
+    def wind_down(self, until_s: float) -> None:
+        """Wait for the workers, up to then on the monotonic clock; take what is finished, give back what is not."""
+        while not self._jobs.ended() and time.monotonic() < until_s:
+            time.sleep(0.05)
+        for update in self._store.read(updates.unfinished_updates):
+            if self._jobs.has(update.update_id):
+                self._guarded("stop", lambda update=update: self._conclude(update))  # type: ignore[misc]
+
+    def _conclude(self, update: Update) -> None:
+        if update.state == "running":
+            self._training.conclude(update)
+        else:
+            self._jobs.cancel(update.update_id)  # evaluates: the next daemon asks again
+
+    def stop(self) -> None:
+        """End workers and engine; a second call does nothing."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(JOIN_S)
         for name in ("_jobs", "_engine"):
             if hasattr(self, name):
                 getattr(self, name).stop()

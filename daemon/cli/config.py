@@ -12,6 +12,7 @@ from daemon.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, SetOpti
 from daemon.reload import ConfigSource
 
 app = typer.Typer(no_args_is_help=True)
+COLUMNS = ("setting", "value", "said by", "takes effect")
 
 
 @app.command()
@@ -29,9 +30,7 @@ def show(config: ConfigOption = DEFAULT_CONFIG, settings: SetOption = None, as_j
     if as_json:
         print_json(found)
         return
-    table = Table(
-        *(Column(name, overflow="fold") for name in ("setting", "value", "said by", "takes effect")), box=None
-    )
+    table = Table(*(Column(name, overflow="fold") for name in COLUMNS), box=None)
     for one in found:
         effect = "at once" if one["live"] else "at a restart"
         table.add_row(one["key"], json.dumps(one["value"], ensure_ascii=False), one["origin"], effect)
