@@ -6,8 +6,10 @@ them. Roles decide which parts there are, and a daemon without the `learn` role 
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -34,6 +36,7 @@ from daemon.intake_loop import IntakeLoop
 from daemon.learning import Learning
 from daemon.metrics.exposition import Metrics
 from daemon.polling import PollLoop
+from daemon.reload import ConfigSource, ConfigState, ConfigWatch
 from daemon.supervisor import Service
 from learners.batching import BatchDecision
 from learners.errors import LearnerError
@@ -53,7 +56,14 @@ JOIN_TIMEOUT_S = 10.0
 class App:
     """`run` returns when the daemon has stopped; everything it opened is closed by then, on errors too."""
 
-    def __init__(self, config: Config, roles: Sequence[str], clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        config: Config,
+        roles: Sequence[str],
+        clock: Callable[[], datetime] = utc_now,
+        source: ConfigSource | None = None,
+    ) -> None:
+        """`source` is where the config came from: given, it is watched and read anew when it changes."""
         unknown = set(roles) - set(ROLES)
         if unknown:
             raise UsageError(f"--role {','.join(sorted(unknown))}: unknown; known are {', '.join(ROLES)}")
@@ -63,6 +73,7 @@ class App:
         self.roles = tuple(role for role in ROLES if role in roles)
         self.started_at = clock()
         self.metrics = Metrics()
+        self._config_watch = ConfigWatch(source, config, self._swap, clock) if source else None
         self._stopping = threading.Event()
         self._closing = ExitStack()
         self._polls: list[PollLoop] = []
@@ -77,17 +88,26 @@ class App:
         """Start, serve until `stop`, SIGTERM or SIGINT, stop. Signals reach a process's main thread alone."""
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda _number, _frame: self.stop())
+                signal.signal(number, lambda number, _frame: self._signalled(number))
         with self._closing:
             self._start()
             log.info("adaptd is running", roles=list(self.roles), tasks=sorted(self.config.tasks))
             while not self._stopping.wait(TICK_S):
                 self._tick()
-            log.info("stopping")
+            self._wind_down()
+            log.info("stopped")
 
     def stop(self) -> None:
         """Ask it to stop; `run` returns when it has. Safe from any thread."""
         self._stopping.set()
+
+    def _signalled(self, number: int) -> None:
+        """The first asks for a stop in order. The second ends the process at once: the store bears that, and every
+        child watches its parent."""
+        if self._stopping.is_set():
+            os.write(2, b"adaptd: ended at once; what was not finished is taken over at the next start\n")
+            os._exit(128 + number)
+        self.stop()
 
     def _tick(self) -> None:
         if self._gateway is not None:
@@ -108,6 +128,9 @@ class App:
         self.artifacts = _artifacts(Path(self.config.storage.artifacts))
         self.intake = Intake(self.store, lambda: self.config, self.clock)
         self.context = Context(self.store, self.artifacts, lambda: self.config, self.clock, live=self)
+        if self._config_watch is not None:
+            self._config_watch.start()
+            self._closing.callback(self._config_watch.stop)
         if "learn" in self.roles:
             self._start_learning()
         if "intake" in self.roles:
@@ -157,15 +180,36 @@ class App:
         self._gateway = gateway_service(self.config)
         self._closing.callback(self._gateway.stop)
 
-    # Stop: first no more comes in, then what came in is finished, then the rest (the ExitStack goes backwards).
+    # Stop: no more comes in, what came in is finished, the groups are left, the workers come to an end. Then, by the
+    # ExitStack, backwards: gateway, API (it answers until here), engine, store.
+
+    def _wind_down(self) -> None:
+        """Within `stop_grace` seconds; what is not finished then is ended."""
+        until_s = time.monotonic() + self.config.stop_grace
+        log.info("stopping", grace_s=self.config.stop_grace)
+        if self._learning is not None:
+            self._learning.ask_to_end()
+        if self._intake_loop is not None:
+            self._stop_intake(self._intake_loop)
+        if self._learning is not None:
+            self._learning.wind_down(until_s)
 
     def _stop_intake(self, intake_loop: IntakeLoop) -> None:
+        """The transaction at hand is finished before the sources are closed: then Kafka is told how far it went, and
+        gives the partitions to another daemon at once."""
         for loop in self._polls:
-            loop.stop()
+            loop.hold()
         intake_loop.stop()
         intake_loop.join(JOIN_TIMEOUT_S)
         for loop in self._polls:
+            loop.stop()
+        for loop in self._polls:
             loop.join(JOIN_TIMEOUT_S)
+
+    def _swap(self, config: Config) -> None:
+        """Every part asks for the config when it begins something, so one assignment reaches all of them."""
+        self.config = config
+        self.release_soon()
 
     # Intake's wiring.
 
@@ -182,9 +226,12 @@ class App:
 
     # What actions may see and use (daemon.actions.context.Live).
 
+    def config_state(self) -> ConfigState:
+        return self._config_watch.state if self._config_watch else ConfigState(loaded_at=self.started_at)
+
     def not_ready(self) -> list[str]:
         """Why this daemon cannot do its work, one line each; a broker or engine that is down is not among them."""
-        missing = []
+        missing = ["stopping"] if self._stopping.is_set() else []
         if self.store.trouble:
             missing.append(f"the store cannot be written: {self.store.trouble}")
         if self._intake_loop is not None and (self._intake_loop.trouble or not self._intake_loop.is_alive()):
@@ -249,6 +296,8 @@ def _artifacts(root: Path) -> Artifacts:
         root.mkdir(parents=True, exist_ok=True)
         artifacts = Artifacts(root)
         artifacts.sweep()
+        with tempfile.TemporaryFile(dir=root):  # a folder that can be read is not yet one that can be written
+            pass
     except OSError as error:
         raise ConfigError(f"storage.artifacts: {root} cannot be used ({error.strerror}); name another folder") from None
     return artifacts

@@ -21,7 +21,7 @@ from consumers.rewards import RewardSettings
 from consumers.similarity import SimilaritySettings
 from consumers.sources import SourceSettings, source_types
 from daemon.config_faults import Fault, describe, not_in_this_version
-from daemon.config_layers import read_layers
+from daemon.config_layers import Layers, read_layers
 from daemon.errors import ConfigError
 from daemon.gateway.settings import GatewaySettings
 from daemon.settings import ApiSettings, EngineSettings, ReleaseSettings, UpdateSettings
@@ -35,7 +35,7 @@ from learners.validators import open_validator, validator
 from storage.dialects.sqlite import path_of
 from storage.errors import StorageError
 from storage.records import AdaptdError
-from storage.records.settings import Settings, setting
+from storage.records.settings import DurationS, Settings, setting
 from storage.settings import StorageSettings
 
 ANY_TASK = "*"
@@ -116,6 +116,10 @@ class Config(Settings):
     release: ReleaseSettings = setting(ReleaseSettings(), doc="Where champions go.", live=False)
     gateway: GatewaySettings = setting(GatewaySettings(), doc="The door for apps.", live=False)
     api: ApiSettings = setting(ApiSettings(), doc="Health, metrics, events and status.", live=False)
+    stop_grace: DurationS = setting(
+        20.0,
+        doc="How long a stop in order may take; then what still works is ended, and tried again at the next start.",
+    )
     tasks: dict[str, TaskSettings] = setting({}, doc="The tasks that are learned; `*` stands for any other.")
 
     @model_validator(mode="after")
@@ -150,9 +154,14 @@ class Config(Settings):
         )
 
 
-def load(path: Path, *, overrides: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> Config:
-    """The config in force. `overrides` are `key.path=value`. Raises ConfigError with every fault, a line each."""
-    layers = read_layers(path, overrides, os.environ if environ is None else environ, Config.model_fields)
+def load(
+    path: Path, *, overrides: Sequence[str] = (), environ: Mapping[str, str] | None = None, text: str | None = None
+) -> Config:
+    """The config in force. `overrides` are `key.path=value`; `text` is read in place of what the file holds.
+
+    Raises ConfigError with every fault, a line each.
+    """
+    layers = layers_of(path, overrides=overrides, environ=environ, text=text)
     faults = not_in_this_version(layers.raw)
     raw = _with_short_forms(layers.raw)
     faults += _source_faults(raw)
@@ -166,6 +175,13 @@ def load(path: Path, *, overrides: Sequence[str] = (), environ: Mapping[str, str
     if faults:
         raise ConfigError(describe(faults, layers))
     return config
+
+
+def layers_of(
+    path: Path, *, overrides: Sequence[str] = (), environ: Mapping[str, str] | None = None, text: str | None = None
+) -> Layers:
+    """File, variables and flags laid over each other, unchecked; knows where each key was given."""
+    return read_layers(path, overrides, os.environ if environ is None else environ, Config.model_fields, text)
 
 
 def _with_short_forms(raw: dict[str, Any]) -> dict[str, Any]:

@@ -52,10 +52,29 @@ class Layers:
             return 0, below[0]
         return line, f"{self.path}:{line}" if line else str(self.path)
 
+    def given_at(self, where: Where) -> str:
+        """Who decides this very key: `FILE:LINE`, a variable or a flag; empty where nobody does."""
+        for count in range(len(where), 0, -1):
+            if (origin := self.origins.get(where[:count])) is not None:
+                return origin
+        place = self.places
+        for key in where:
+            try:
+                place = place[key]
+            except (KeyError, IndexError, TypeError):
+                return ""
+        return f"{self.path}:{line_of(self.places, where)}"
 
-def read_layers(path: Path, overrides: Sequence[str], environ: Mapping[str, str], sections: Collection[str]) -> Layers:
-    """File, then variables, then flags. Raises ConfigError for what cannot be read at all."""
-    layers = _read(path)
+
+def read_layers(
+    path: Path,
+    overrides: Sequence[str],
+    environ: Mapping[str, str],
+    sections: Collection[str],
+    text: str | None = None,
+) -> Layers:
+    """File (or `text` in its place), then variables, then flags. Raises ConfigError for what cannot be read at all."""
+    layers = _read(path, text)
     for name, value in sorted(environ.items()):
         keys = name[len(ENV_PREFIX) :].lower().split("__")
         if name.startswith(ENV_PREFIX) and keys[0] in sections:  # any other is another tool's business
@@ -76,9 +95,9 @@ def _value(text: str, origin: str) -> Any:
         raise ConfigError(f"{origin}: the value is not valid YAML; quote it if it is meant as text") from None
 
 
-def _read(path: Path) -> Layers:
+def _read(path: Path, text: str | None) -> Layers:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8") if text is None else text
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file; `adaptd init` writes one, -c names another") from None
     except UnicodeDecodeError as error:

@@ -17,6 +17,7 @@ import structlog
 
 from daemon.config import Config
 from daemon.executors import Executor, Handle, JobStatus
+from learners.job import CHECKPOINT
 from storage import updates
 from storage.errors import StaleUpdate, StorageError
 from storage.records import Job, JobKind, JobState, Update
@@ -129,6 +130,34 @@ class Jobs:
         if attempt is not None:
             self._executor.cancel(attempt.handle)
             self._close(attempt.job, "cancelled", "cancelled")
+
+    def ask_to_end(self) -> None:
+        """Tell every worker that the daemon is stopping; `ended` says when they have."""
+        for attempt in self._attempts.values():
+            self._executor.ask_to_end(attempt.handle)
+
+    def ended(self) -> bool:
+        """Whether no worker of this daemon runs any more."""
+        return all(self._executor.poll(attempt.handle).state != "running" for attempt in self._attempts.values())
+
+    def left_off(self, update: Update) -> Path | None:
+        """The directory of its last train attempt, when that one was ended in order and left a checkpoint."""
+        earlier = self._store.read(lambda tx: updates.list_jobs(tx, update.update_id))
+        trained = [job for job in earlier if job.kind == "train"]
+        if not trained or trained[-1].state != "cancelled":
+            return None
+        folder = self._root / trained[-1].directory
+        return folder if (folder / CHECKPOINT).is_dir() else None
+
+    def finished(self, update_id: int) -> bool:
+        """Whether its worker has ended by itself with a result."""
+        attempt = self._attempts.get(update_id)
+        return attempt is not None and self._executor.poll(attempt.handle).state == "done"
+
+    def give_up(self, update_id: int) -> None:
+        """End the worker, without holding it against the batch: `look` calls it lost from now on."""
+        self.cancel(update_id)
+        self._begun.discard(update_id)
 
     def stop(self) -> None:
         """End every worker; the next daemon tries them again."""

@@ -22,11 +22,13 @@ from daemon.config import ANY_TASK, Config, TaskConfig
 from daemon.engine_service import EngineService
 from daemon.executors import Executor, ExecutorError
 from daemon.executors.local import LocalExecutor
+from daemon.faults import fault_of
 from daemon.jobs import Jobs
 from daemon.judging import EngineAt, Judging
 from daemon.releasing import Releasing
 from daemon.supervisor import Service
 from daemon.training import Training
+from learners.architectures import check_architecture
 from learners.base import base_hash, find_base
 from learners.batching import BatchDecision
 from learners.errors import LearnerError
@@ -41,6 +43,7 @@ log = structlog.get_logger(__name__)
 
 TICK_S = 0.25
 IDLE_LOOK_S = 1.0  # a batch is looked at this often when nothing new was stored
+JOIN_S = 30.0
 SILENT_S = 60.0  # a scheduler that has not ticked for so long is not ready
 
 
@@ -62,6 +65,7 @@ class Learning:
         executor: Executor = LocalExecutor()
         config = self._config()
         folder = find_base(config.model.base)
+        check_architecture(folder)
         executor.warm()
         base = Base(path=str(folder), hash=base_hash(folder))
         self._engine = EngineService(config, folder, Path(config.storage.artifacts) / "engine")
@@ -77,12 +81,32 @@ class Learning:
         self._store.write(self._take_over)
         self._thread.start()
 
-    def stop(self) -> None:
-        """Let the tick at hand finish, end workers and engine."""
+    def ask_to_end(self) -> None:
+        """No more is begun, and workers are told; returns when the tick at hand is over."""
         self._stopping.set()
-        self._soon.set()
         if self._thread.is_alive():
-            self._thread.join(30)
+            self._thread.join(JOIN_S)
+        self._jobs.ask_to_end()
+
+    def wind_down(self, until_s: float) -> None:
+        """Wait for the workers, up to then on the monotonic clock; take what is finished, give back what is not."""
+        while not self._jobs.ended() and time.monotonic() < until_s:
+            time.sleep(0.05)
+        for update in self._store.read(updates.unfinished_updates):
+            if self._jobs.has(update.update_id):
+                self._guarded("stop", lambda update=update: self._conclude(update))  # type: ignore[misc]
+
+    def _conclude(self, update: Update) -> None:
+        if update.state == "running":
+            self._training.conclude(update)
+        else:
+            self._jobs.cancel(update.update_id)  # evaluates: the next daemon asks again
+
+    def stop(self) -> None:
+        """End workers and engine; a second call does nothing."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(JOIN_S)
         for name in ("_jobs", "_engine"):
             if hasattr(self, name):
                 getattr(self, name).stop()
@@ -121,8 +145,11 @@ class Learning:
 
     def _tick(self, *, look_at_batches: bool) -> None:
         self._guarded("engine", lambda: self._engine.tick(time.monotonic()))
-        for task in self._tasks():
+        tasks = self._tasks()
+        for task in tasks:
             self._guarded(task.name, lambda task=task: self._tick_task(task, look_at_batches))  # type: ignore[misc]
+        if look_at_batches:
+            self._guarded("tasks that are gone", lambda: self._end_work_of_others({task.name for task in tasks}))
         self._guarded("release", self._releasing.tick)
 
     def _guarded(self, what: str, step: Callable[[], None]) -> None:
@@ -133,8 +160,12 @@ class Learning:
             return  # it moved on in the meantime; the next tick sees where it stands
         except (StorageError, LearnerError, ExecutorError) as error:
             self._trouble(what, str(error))
+        except OSError as error:
+            self._trouble(
+                what, f"{error.strerror or type(error).__name__}: {error.filename}; look at its disk and rights"
+            )
         except Exception as error:
-            self._trouble(what, f"{type(error).__name__}: {error}", bug=True)
+            self._trouble(what, fault_of(error), bug=True)
         else:
             self._troubles.pop(what, None)
 
@@ -186,6 +217,14 @@ class Learning:
             self._judging.cancel(update)
         else:
             self._training.cancel(update)
+
+    def _end_work_of_others(self, tasks: set[str]) -> None:
+        """A task that was taken out of the config is not watched any more, so nothing of it may go on training."""
+        for update in self._store.read(updates.unfinished_updates):
+            if update.task not in tasks and update.state in ("queued", "running"):
+                self._training.cancel(update, "its task was taken out of adaptd.yaml")
+            elif update.task not in tasks and self._jobs.has(update.update_id):
+                self._jobs.cancel(update.update_id)  # of a candidate: it is judged when the task is back
 
     def _engine_at(self) -> EngineAt | None:
         url = self._engine.url

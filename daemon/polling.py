@@ -58,13 +58,18 @@ class PollLoop(threading.Thread):
         self._claims: dict[Stream, Claim] = {}
         self._waiting: deque[Parcel] = deque()
         self._notes: deque[Committed | Stale] = deque()
-        self._stopping = threading.Event()
+        self._holding, self._stopping = threading.Event(), threading.Event()
         self._paused = False
         self._trouble = ""
         self.finished = threading.Event()
 
+    def hold(self) -> None:
+        """Poll no more; the source stays open, so that what intake still commits can be told to it."""
+        self._holding.set()
+
     def stop(self) -> None:
         """Ask the loop to end; `join` waits for it. What was polled and not yet committed is read again next time."""
+        self._holding.set()
         self._stopping.set()
 
     def note(self, note: Committed | Stale) -> None:
@@ -77,15 +82,20 @@ class PollLoop(threading.Thread):
         return replace(health, state="degraded", reason=self._trouble) if self._trouble else health
 
     def run(self) -> None:
-        while not self._stopping.is_set():
+        while not self._holding.is_set():
             try:
                 self._run_once()
                 self._trouble = ""
             except Exception as error:  # a source must never take the daemon with it (I7)
                 self._fail(error)
-                self._stopping.wait(RETRY_AFTER_S)
+                self._holding.wait(RETRY_AFTER_S)
+        self._stopping.wait()
+        for last in (self._read_notes, self.source.close):
+            self._finish(last)
+
+    def _finish(self, last: Callable[[], None]) -> None:
         try:
-            self.source.close()
+            last()
         except Exception as error:
             self._fail(error)
 
@@ -110,7 +120,7 @@ class PollLoop(threading.Thread):
         self._drain()
         if poll.finished and not self._waiting:
             self.finished.set()
-            self._stopping.wait(RETRY_AFTER_S)
+            self._holding.wait(RETRY_AFTER_S)
 
     def _claim(self, stream: Stream) -> None:
         known = self._look_up(stream)

@@ -6,9 +6,11 @@ the train and dev folds and nothing else.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from daemon.config import Config, TaskConfig
 from daemon.jobs import Crashed, Done, Jobs, Lost, Running
 from daemon.methods_on import methods_on
 from learners import job as contract
-from learners.job_files import read_result, write_job, write_rows
+from learners.job_files import read_job, read_result, read_rows, write_job, write_rows
 from learners.methods.sft import steps_for
 from learners.replay import StartChoice, StartEvidence, choose_start, sample_replay
 from learners.router import route, rows_of
@@ -34,6 +36,7 @@ log = structlog.get_logger(__name__)
 
 MOST_LEARNED = 2000  # learned examples that replay is drawn from
 MOST_DEV = 200
+_HOW = {True: "goes on from its checkpoint", False: "starts anew"}
 
 
 @dataclass(frozen=True)
@@ -71,12 +74,16 @@ class Training:
             return
         candidate = f"{update.task}@v{material.version}"
         choice = self._choose(material, task)
-        self._jobs.start(
-            update,
-            "train",
-            lambda folder, attempt: self._write(folder, attempt, update, task, material, choice, candidate),
-        )
-        report = {**update.report, "start": choice.reason}
+        if (left := self._left_off(update, material, candidate)) is not None:
+            self._jobs.start(update, "train", partial(_go_on, left))
+            report = {**update.report, "resumed": f"from the checkpoint of {left.name}"}
+        else:
+            self._jobs.start(
+                update,
+                "train",
+                lambda folder, attempt: self._write(folder, attempt, update, task, material, choice, candidate),
+            )
+            report = {**update.report, "start": choice.reason, "learners": task.learners.model_dump()}
         size = len({row.origin.interaction_id for row in material.batch})
         try:
             self._store.write(
@@ -100,18 +107,37 @@ class Training:
         else:
             assert isinstance(progress, Running)
 
-    def cancel(self, update: Update) -> None:
-        """By an operator; the worker is ended and the examples go back."""
+    def conclude(self, update: Update) -> None:
+        """The daemon stops: an attempt that has ended is taken as it is, any other goes back to be tried again."""
+        if self._jobs.finished(update.update_id):
+            self.watch(update)
+            return
+        self._jobs.give_up(update.update_id)
+        kept = self._jobs.left_off(update) is not None
+        words = f"the daemon was stopped while the worker trained; the next attempt {_HOW[kept]}"
+        log.info("update given back", update=update.update_id, task=update.task, reason=words)
+        self._queue_again(update, update.attempts, words)
+
+    def cancel(self, update: Update, words: str = "cancelled by hand") -> None:
+        """The worker is ended and the examples go back."""
         self._jobs.cancel(update.update_id)
         now = self._clock()
 
         def change(tx: Connection) -> None:
             buffer.release(tx, update.update_id, [], "cancelled")
-            updates.change_update(tx, update, "cancelled", now, reason="cancelled by hand")
-            words, subject = "cancelled by hand", f"update {update.update_id}"
-            decisions.record(tx, Decision(now, "update", words, update.task, subject))
+            updates.change_update(tx, update, "cancelled", now, reason=words)
+            decisions.record(tx, Decision(now, "update", words, update.task, f"update {update.update_id}"))
 
         self._store.write(change)
+
+    def _left_off(self, update: Update, material: _Material, candidate: str) -> Path | None:
+        """The attempt to go on with: its checkpoint is of this candidate and base, and no row of it was withdrawn."""
+        folder = self._jobs.left_off(update)
+        if folder is None:
+            return None
+        job, known = read_job(folder), {row.origin for row in (*material.batch, *material.learned)}
+        same = isinstance(job, contract.TrainJob) and (job.candidate, job.base) == (candidate, self._base)
+        return folder if same and {row.origin for row in read_rows(folder / contract.ROWS)} <= known else None
 
     def _gather(self, tx: Connection, update: Update, task: TaskConfig, now: datetime) -> _Material:
         pool = dict(buffer.reserved_examples(tx, update.update_id))
@@ -259,6 +285,15 @@ class Training:
             )
 
         self._store.write(change)
+
+
+def _go_on(left: Path, folder: Path, attempt: int) -> None:
+    """The same job and rows, with what the attempt before had reached."""
+    job = read_job(left)
+    for name in (contract.ROWS, contract.DEV_ROWS):
+        shutil.copyfile(left / name, folder / name)
+    shutil.copytree(left / contract.CHECKPOINT, folder / contract.CHECKPOINT)
+    write_job(folder, job.model_copy(update={"attempt": attempt}))
 
 
 def _weighed(rows: list[Row]) -> list[Row]:

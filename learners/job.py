@@ -7,6 +7,9 @@ atomically: a directory without it is an attempt that did not end.
     train     job.json rows.jsonl dev.jsonl             -> plan.jsonl progress.jsonl heartbeat adapter/ result.json
     evaluate  job.json prompts.jsonl                    -> answers.jsonl progress.jsonl heartbeat result.json
 
+A train worker that is asked to end leaves `checkpoint/` instead of a result, where its method can go on from one; the
+next attempt is given a copy of it with the same job and rows.
+
 No file names a user: rows are written without `user_id`, and a prompt's `user` is a number that means something in
 this directory only. The JSON Schemas in `docs/schemas/` are made from these models (`learners.job_schemas`).
 This module holds the shapes; `learners.job_files` reads and writes them.
@@ -31,6 +34,7 @@ PROGRESS = "progress.jsonl"
 PROMPTS = "prompts.jsonl"
 ANSWERS = "answers.jsonl"
 ADAPTER = "adapter"
+CHECKPOINT = "checkpoint"
 RESULT = "result.json"
 HEARTBEAT = "heartbeat"
 LOG = "worker.log"

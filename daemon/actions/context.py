@@ -13,6 +13,7 @@ from typing import Protocol
 from consumers.sources.protocol import SourceHealth
 from daemon.config import Config
 from daemon.intake import Outcome, Parcel
+from daemon.reload import ConfigState
 from learners.batching import BatchDecision
 from storage.artifacts import Artifacts
 from storage.store import Store
@@ -47,6 +48,8 @@ class Live(Protocol):
 
     started_at: datetime
     roles: tuple[str, ...]
+
+    def config_state(self) -> ConfigState: ...
 
     def not_ready(self) -> list[str]: ...
 

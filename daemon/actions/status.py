@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 from pydantic import BaseModel
 from sqlalchemy import Connection
@@ -14,6 +13,16 @@ from daemon.actions.context import Context
 from daemon.config import ANY_TASK, TaskConfig
 from storage import buffer, intake, registry, updates
 from storage.records import Line, Update, UpdateState
+
+
+class ConfigStatus(BaseModel):
+    """`last_reload` is `ok`, or what is wrong with the file: then the config before it stays in force."""
+
+    loaded_at: datetime | None = None
+    last_reload: str = "ok"
+    reloads_ok: int = 0
+    reloads_failed: int = 0
+    needs_restart: list[str] = []
 
 
 class EventCounts(BaseModel):
@@ -82,7 +91,7 @@ class Status(BaseModel):
     version: str
     started_at: datetime | None
     roles: list[str]
-    config: dict[str, Any]
+    config: ConfigStatus
     events: EventCounts
     sources: list[SourceStatus]
     services: dict[str, str]
@@ -103,7 +112,7 @@ def status(context: Context) -> Status:
         version=adaptd_version(),
         started_at=live.started_at if live else None,
         roles=list(live.roles) if live else [],
-        config={"loaded_at": live.started_at if live else None, "last_reload": "ok"},
+        config=ConfigStatus(**asdict(live.config_state())) if live else ConfigStatus(),
         events=EventCounts(**{name: getattr(totals, name, 0) for name in EventCounts.model_fields}),
         sources=_sources(context),
         services=dict(live.services()) if live else {},

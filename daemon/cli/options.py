@@ -51,7 +51,7 @@ def ask(
     With an explicit `url` there is no fallback. Raises Unreachable, Denied, UsageError with the daemon's own words.
     """
     try:
-        return _request(url or address(config), method, path)
+        return request(url or address(config), method, path)
     except Unreachable as error:
         if url is not None or not config.exists():
             raise
@@ -71,7 +71,8 @@ def address(config: Path) -> str:
     return f"http://[{host}]:{api.port}" if ":" in host else f"http://{host}:{api.port}"
 
 
-def _request(url: str, method: str, path: str) -> Any:
+def request(url: str, method: str, path: str) -> Any:
+    """What a daemon answers. Raises Unreachable, Denied, UsageError with the daemon's own words."""
     try:
         answer = httpx.request(method, url.rstrip("/") + path, timeout=TIMEOUT_S, trust_env=False)
     except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -8,8 +8,9 @@ import typer
 
 from daemon.app import ROLES, App
 from daemon.cli.options import DEFAULT_CONFIG, ConfigOption, SetOption
-from daemon.config import load
-from daemon.logs import configure_logs
+from daemon.logs import LEVELS, configure_logs
+from daemon.names import require_own_names
+from daemon.reload import ConfigSource
 
 
 def run(
@@ -17,8 +18,10 @@ def run(
     role: Annotated[str, typer.Option(help=f"Comma-separated parts to run, of {', '.join(ROLES)}.")] = ",".join(ROLES),
     settings: SetOption = None,
     log_format: Annotated[str, typer.Option(help="`text` for people, `json` for machines.")] = "text",
+    log_level: Annotated[str, typer.Option(help=f"The least that is said, of {', '.join(LEVELS)}.")] = "info",
 ) -> None:
     """Run the daemon until SIGTERM or Ctrl-C."""
-    configure_logs(log_format)
-    in_force = load(config, overrides=settings or ())
-    App(in_force, [part.strip() for part in role.split(",") if part.strip()]).run()
+    configure_logs(log_format, log_level)
+    require_own_names()
+    source = ConfigSource(config, tuple(settings or ()))
+    App(source.load(), [part.strip() for part in role.split(",") if part.strip()], source=source).run()

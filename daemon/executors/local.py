@@ -79,6 +79,13 @@ class LocalExecutor:
                 attempt.final = self._ended(attempt, handle)
             return attempt.final or JobStatus("running", heartbeat_age_s=heartbeat_age_s(handle.directory))
 
+    def ask_to_end(self, handle: Handle) -> None:
+        with self._lock:
+            attempt = self._attempt(handle)
+            if attempt.final is None and attempt.process.exitcode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(handle.pid, signal.SIGTERM)
+
     def cancel(self, handle: Handle) -> None:
         with self._lock:
             attempt = self._attempt(handle)

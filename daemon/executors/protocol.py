@@ -72,6 +72,9 @@ class Executor(Protocol):
     def poll(self, handle: Handle) -> JobStatus:
         """How it goes; ends the job when its time is over. The first answer that is not `running` is final."""
 
+    def ask_to_end(self, handle: Handle) -> None:
+        """Tell a worker that it should finish what is quickly finished, and end; returns at once."""
+
     def cancel(self, handle: Handle) -> None:
         """End the job and all that it started; returns when it is gone. A job that has ended is left alone."""
 

@@ -20,6 +20,7 @@ from learners.job import ADAPTER, ROWS, Progress, TrainJob, TrainResult
 from learners.job_files import append_progress, read_rows, write_plan
 from learners.methods.noop import NoopSettings
 from learners.training.adapters import FILES, finish_adapter
+from learners.training.stopping import Interrupted, is_asked
 
 BYTES_PER_NUMBER = 4
 PROJECTION = "q_proj"
@@ -34,6 +35,8 @@ def train(directory: Path, job: TrainJob) -> TrainResult:
     write_plan(directory, [(step % rows,) if rows else () for step in range(settings.steps)])
     for step in range(settings.steps):
         time.sleep(settings.step_time)
+        if is_asked():
+            raise Interrupted(f"stopped after step {step + 1} of {settings.steps}")
         append_progress(directory, Progress(at=datetime.now(UTC), done=step + 1, total=settings.steps))
     files, size_bytes = _write(directory, job, settings)
     return TrainResult(

@@ -1,7 +1,7 @@
 """What is read while a trainer runs: progress for people, and the dev fold for early stopping.
 
 The dev fold is read at `READINGS` evenly spaced steps. The weights of its best reading are kept in memory and put
-back at the end, so that no checkpoint is written. Fewer than `MIN_DEV_ROWS` rows say nothing; then every step counts.
+back at the end. Fewer than `MIN_DEV_ROWS` rows say nothing; then every step counts.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ class BestOfDev(TrainerCallback):
         self.best_loss = inf
         self.best_step: int | None = None
         self.stopped_early = False
-        self._best: dict[str, torch.Tensor] = {}
+        self.weights: dict[str, torch.Tensor] = {}
         self._model = model
         self._patience = patience
-        self._worse = 0
+        self.worse = 0
         self._read_at = {round(reading * steps / READINGS) for reading in range(1, READINGS + 1)} - {0}
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
@@ -65,15 +65,15 @@ class BestOfDev(TrainerCallback):
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any) -> None:  # noqa: ARG002
         if metrics["eval_loss"] < self.best_loss:
-            self.best_loss, self.best_step, self._worse = metrics["eval_loss"], state.global_step, 0
-            self._best = weights_of(self._model)
+            self.best_loss, self.best_step, self.worse = metrics["eval_loss"], state.global_step, 0
+            self.weights = weights_of(self._model)
             return
-        self._worse += 1
-        if self._worse >= self._patience and state.global_step < state.max_steps:
+        self.worse += 1
+        if self.worse >= self._patience and state.global_step < state.max_steps:
             self.stopped_early = control.should_training_stop = True
 
     def put_best(self) -> None:
-        put_weights(self._model, self._best)
+        put_weights(self._model, self.weights)
 
     def words(self) -> str:
         ended = "stopped early" if self.stopped_early else "ran to the end"

@@ -33,6 +33,7 @@ from learners.training.adapters import (
     weights_of,
     write_adapter,
 )
+from learners.training.checkpoints import EndWhenAsked, train_on
 from learners.training.drift import kl_from_start, probe
 from learners.training.errors import NoChange, NothingToTrain
 from learners.training.readings import MIN_DEV_ROWS, BestOfDev, ProgressWriter
@@ -125,14 +126,15 @@ def fit(
         train_dataset=as_dataset(rows),
         eval_dataset=as_dataset(dev) if best else None,
         processing_class=tokenizer,
-        callbacks=[progress, *([best] if best else [])],
+        callbacks=[progress, EndWhenAsked(), *([best] if best else [])],
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train()
+    train_on(trainer, directory, best)
     if best:
         best.put_best()
     shutil.rmtree(directory / SCRATCH, ignore_errors=True)
-    return Fitted(trainer.state.global_step, tuple(progress.losses), best)
+    losses = tuple(entry["loss"] for entry in trainer.state.log_history if "loss" in entry)
+    return Fitted(trainer.state.global_step, losses, best)
 
 
 def plan_lines(plan: Plan, rows: Sequence[EncodedRow]) -> list[tuple[int, ...]]:
@@ -154,7 +156,7 @@ def _plan(
 
 
 def _arguments(directory: Path, job: TrainJob, settings: SftSettings, steps: int) -> SFTConfig:
-    """Nothing is saved, shown or sent; what TRL would by itself cut, shuffle or checkpoint is off."""
+    """Nothing is saved unasked, shown or sent; what TRL would by itself cut, shuffle or checkpoint is off."""
     return SFTConfig(
         output_dir=str(directory / SCRATCH),
         seed=job.seed,

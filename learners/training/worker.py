@@ -4,6 +4,8 @@ It leads its own session, so that it can be killed with everything it started; t
 ends at once when that fails (its directory is gone) or when the daemon that started it is dead: two workers must never
 believe in the same update. What libraries print goes to `worker.log` in the job directory, never to the daemon's log.
 
+SIGTERM asks a train job to leave off between two steps (`stopping`), and ends an evaluate job.
+
 Foreseen trouble becomes a result with `outcome: failed`; anything else ends the process with a non-zero exit code,
 which the executor reports as a crash, and may be tried again.
 """
@@ -25,6 +27,7 @@ from learners.engines.errors import EngineUnreachable
 from learners.job import HEARTBEAT, LOG, EvaluateJob, EvaluateResult, TrainJob, TrainResult
 from learners.job_files import read_job, write_result
 from learners.methods import find_method
+from learners.training.stopping import Interrupted, listen
 from storage.records import AdaptdError
 
 HEARTBEAT_S = 1.0
@@ -40,7 +43,12 @@ def run(directory: str) -> None:
     _log_to(path / LOG)
     beat(path)
     threading.Thread(target=_keep_beating, args=(path, os.getppid()), name="heartbeat", daemon=True).start()
-    perform(path)
+    if isinstance(read_job(path), TrainJob):
+        listen()
+    try:
+        perform(path)
+    except Interrupted as ended:
+        sys.exit(str(ended))
 
 
 def perform(directory: Path) -> None:

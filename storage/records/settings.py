@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+_DURATION = r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)"
+_SIZE = r"(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|TiB)"
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _BYTES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
@@ -35,7 +37,7 @@ def parse_duration_s(value: Any) -> Any:
     """`10m`, `0s`, `365d` or a number of seconds, as seconds. Raises ValueError with the accepted forms."""
     if isinstance(value, bool) or not isinstance(value, str):
         return value
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", value.strip())
+    found = re.fullmatch(_DURATION, value.strip())
     if not found:
         raise ValueError(f"{value!r} is not a duration; write a number and one of ms s m h d w, such as 10m or 30d")
     return float(found[1]) * _SECONDS[found[2]]
@@ -45,11 +47,16 @@ def parse_size_bytes(value: Any) -> Any:
     """`2GiB`, `512KiB` or a number of bytes, as bytes. Raises ValueError with the accepted forms."""
     if isinstance(value, bool) or not isinstance(value, str):
         return value
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|TiB)", value.strip())
+    found = re.fullmatch(_SIZE, value.strip())
     if not found:
         raise ValueError(f"{value!r} is not a size; write a number and one of B KiB MiB GiB TiB, such as 2GiB")
     return int(float(found[1]) * _BYTES[found[2]])
 
 
-DurationS = Annotated[float, BeforeValidator(parse_duration_s), Field(ge=0)]
-SizeBytes = Annotated[int, BeforeValidator(parse_size_bytes), Field(ge=0)]
+def _or_text(kind: str, pattern: str) -> WithJsonSchema:
+    text = {"type": "string", "pattern": f"^\\s*{pattern}\\s*$"}
+    return WithJsonSchema({"anyOf": [{"type": kind, "minimum": 0}, text]})
+
+
+DurationS = Annotated[float, BeforeValidator(parse_duration_s), Field(ge=0), _or_text("number", _DURATION)]
+SizeBytes = Annotated[int, BeforeValidator(parse_size_bytes), Field(ge=0), _or_text("integer", _SIZE)]

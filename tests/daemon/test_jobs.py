@@ -31,6 +31,8 @@ class FakeExecutor:
     def poll(self, handle: Handle) -> JobStatus:
         return self.says
 
+    def ask_to_end(self, handle: Handle) -> None: ...
+
     def cancel(self, handle: Handle) -> None:
         self.cancelled.append(handle.directory)
 

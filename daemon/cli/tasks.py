@@ -1,0 +1,23 @@
+"""`adaptd tasks`: what is learned, and how far each task is."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from daemon.actions.status import status as read_status
+from daemon.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, UrlOption, ask, out, points, print_json
+
+
+def tasks(config: ConfigOption = DEFAULT_CONFIG, url: UrlOption = None, as_json: JsonOption = False) -> None:
+    """Every task with its champion, its learners and its next batch."""
+    found = ask(config, url, "GET", "/v1/status", read_status)["tasks"]
+    if as_json:
+        print_json(found)
+        return
+    table = Table("task", "champion", "score", "learners", "batch", box=None)
+    for name, task in found.items():
+        champion = task["champion"] or {"adapter": "-", "score": None}
+        learners = ", ".join(learner for learner, state in task["learners"].items() if state not in (False, "off"))
+        batch = f"{task['batch']['have']} of {task['batch']['need']}" if task["batch"] else "-"
+        table.add_row(name, champion["adapter"], points(champion["score"]), learners or "-", batch)
+    out.print(table)

@@ -1,0 +1,81 @@
+"""A training run that is asked to end and goes on later: the same adapter as one that was left in peace."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from learners.job import CHECKPOINT, RESULT, Lora, Model, TrainResult
+from learners.job_files import read_result
+from learners.training import stopping
+from learners.training.worker import perform
+from tests.learners.training.tiny import make_job, row
+
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.*:FutureWarning"),
+]
+SETTINGS = {"learning_rate": 0.02, "steps": 12, "batch_size": 4, "patience": 12}
+
+
+def after_steps(steps: int) -> Callable[[], bool]:
+    """Asked for the first time at the end of that step; the trainer looks once a step."""
+    looks = 0
+
+    def is_asked() -> bool:
+        nonlocal looks
+        looks += 1
+        return looks >= steps
+
+    return is_asked
+
+
+def prepared(directory: Path, base: Path) -> Path:
+    """With dropout, so that random numbers count, and a dev fold, so that the best weights do."""
+    rows, dev = [row(number) for number in range(9)], [row(number) for number in range(20, 28)]
+    model = Model(max_context=256, lora=Lora(rank=4, alpha=8, dropout=0.2))
+    make_job(directory, base, rows, dev=dev, settings=SETTINGS, model=model)
+    return directory
+
+
+def trained(directory: Path) -> TrainResult:
+    perform(directory)
+    result = read_result(directory)
+    assert isinstance(result, TrainResult)
+    assert result.outcome == "trained", result.reason
+    return result
+
+
+@pytest.mark.parametrize("step", [1, 5])
+def test_it_goes_on_to_the_very_bytes_of_an_undisturbed_run(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    from learners.training import checkpoints
+
+    whole = trained(prepared(tmp_path / "whole", tiny_base))
+    first = prepared(tmp_path / "first", tiny_base)
+    with monkeypatch.context() as patched, pytest.raises(stopping.Interrupted, match=f"after step {step} of 12"):
+        patched.setattr(checkpoints, "is_asked", after_steps(step))
+        perform(first)
+    assert not (first / RESULT).exists()
+    second = prepared(tmp_path / "second", tiny_base)
+    shutil.copytree(first / CHECKPOINT, second / CHECKPOINT)
+    resumed = trained(second)
+    assert resumed.files == whole.files
+    plain = {"seconds", "warm"}
+    assert resumed.model_dump(exclude=plain) == whole.model_dump(exclude=plain)
+
+
+def test_one_asked_in_its_last_step_ends_with_its_result(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from learners.training import checkpoints
+
+    monkeypatch.setattr(checkpoints, "is_asked", after_steps(12))
+    directory = prepared(tmp_path / "job", tiny_base)
+    trained(directory)
+    assert not (directory / CHECKPOINT).exists()
