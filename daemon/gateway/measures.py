@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
@@ -23,6 +23,7 @@ class Measures:
     }
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a series beside each that nobody asks for
         self.registry = CollectorRegistry()
         self.requests = self._counter("requests", "Requests by task and HTTP status. Do users get answers?")
         self.recorded = self._counter("recorded", "Interactions that the daemon has taken. Can feedback refer to them?")
