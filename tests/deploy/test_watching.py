@@ -23,11 +23,11 @@ from tests.learners.engines.tiny import make_base
 from tests.services.kafka import wait_until
 from tests.services.prometheus import PrometheusServer, Promtool
 
-pytestmark = [pytest.mark.train, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.train, pytest.mark.slow, pytest.mark.timeout(1500)]
 
 ROOT = Path(__file__).resolve().parents[2]
 DASHBOARD = ROOT / "deploy" / "grafana" / "adaptd.json"
-LEARN_S = 240.0
+LEARN_S = 600.0  # generous: on a machine of its own all of this takes a minute
 USERS = [f"user-{letter}" for letter in "abcdef"]
 WINDOWS = {"$__rate_interval": "10m", "$instance": ".*", "$task": ".*"}
 
@@ -55,7 +55,7 @@ def config(base: Path, feedback: Path) -> dict[str, Any]:
     judged = {"validator": {"name": "json_schema", "settings": {"schema": {"type": "object"}}}}
     return {
         "model": {"base": str(base), "max_context": 96, "lora": {"rank": 4, "alpha": 8, "dropout": 0}},
-        "engine": {"threads": 1},
+        "engine": {"threads": 1, "start_timeout": "10m"},
         "sources": [{"type": "http"}, {"type": "jsonl", "path": str(feedback), "follow": True}],
         "rewards": {"settle": "0s"},
         "holdout": {"min": 12, "dev_share": 0.2},
@@ -99,7 +99,7 @@ def watched(tmp_path: Path, prometheus_server: Start) -> Iterator[Watched]:
     path = write_yaml(tmp_path, settings := config(make_base(tmp_path / "base"), feedback))
     address = f"127.0.0.1:{settings['gateway']['port']}"
     with (
-        Daemon(path, roles="intake,learn,api,gateway") as daemon,
+        Daemon(path, roles="intake,learn,api,gateway", patience_s=LEARN_S) as daemon,
         httpx.Client(base_url=f"http://{address}", timeout=60, trust_env=False) as gateway,
     ):
         targets = {"adaptd": f"{daemon.client.base_url.host}:{daemon.client.base_url.port}", "adaptd-gateway": address}
@@ -119,8 +119,6 @@ def learn(watched: Watched) -> None:
     """Whole updates of both tasks, with everything around them that a metric is about."""
     wait_until(lambda: len(watched.prometheus.values("up == 1")) == 2, 60, "both pages to be scraped")
     wait_until(lambda: asked(watched), LEARN_S, "the gateway to answer", watched.daemon.log)
-    seen = len(watched.prometheus.values("adaptd_gateway_requests_total"))
-    assert seen >= 0
     for task in ("quick", "judged"):
         watched.send(*(correction(task, number) for number in range(3)))  # before their interactions
         watched.send(*(interaction(task, number) for number in range(40)))
