@@ -72,7 +72,7 @@ class App:
         self.config, self.clock = config, clock
         self.roles = tuple(role for role in ROLES if role in roles)
         self.started_at = clock()
-        self.metrics = Metrics()
+        self.metrics = Metrics(self.started_at)
         self._config_watch = ConfigWatch(source, config, self._swap, clock) if source else None
         self._stopping = threading.Event()
         self._closing = ExitStack()
@@ -220,7 +220,7 @@ class App:
         return self._intake_loop is not None and self._intake_loop.offer(loop, parcel)
 
     def _observe(self, parcel: Parcel, outcome: Outcome) -> None:
-        self.metrics.observe(parcel, outcome, self.config.declared)
+        self.metrics.observe(parcel, outcome, self.config)
         if self._learning is not None and outcome.stored:
             self._learning.look_soon()
 
@@ -250,11 +250,17 @@ class App:
         return self._learning.routes() if self._learning else {}
 
     def services(self) -> Mapping[str, str]:
-        found = {"gateway": self._gateway} if self._gateway else {}
-        found |= self._learning.services() if self._learning else {}
         return {
-            name: service.state + (f": {service.reason}" if service.reason else "") for name, service in found.items()
+            name: service.state + (f": {service.reason}" if service.reason else "")
+            for name, service in self._services().items()
         }
+
+    def restarts(self) -> Mapping[str, int]:
+        return {name: service.restarts for name, service in self._services().items()}
+
+    def _services(self) -> Mapping[str, Service]:
+        found = {"gateway": self._gateway} if self._gateway else {}
+        return {**found, **self._learning.services()} if self._learning else found
 
     def ingest(self, parcel: Parcel) -> Outcome:
         """Raises StoreBusy when nothing could be made durable."""

@@ -7,6 +7,7 @@ that a zombie loses before it has written anything; then lock, insert, join, dea
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,6 +15,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from consumers.decode import dead_letter, decode_batch
+from consumers.delays import JoinDelay, join_delays
 from consumers.errors import Unreadable
 from consumers.joins import JoinSettings, join
 from consumers.signals import with_signal
@@ -23,10 +25,11 @@ from storage import folds as fold_store
 from storage import intake as intake_store
 from storage.dialects.sqlite import is_outage
 from storage.errors import StorageError
-from storage.records import Claim, DeadLetter, Event, Example, Fold, Raw, Stream, StreamBatch
+from storage.records import Claim, DeadLetter, Event, Example, Fold, Raw, Signal, Stream, StreamBatch
 from storage.store import Store
 
 Key = tuple[str, str]  # task, interaction_id
+UNREADABLE = "unreadable"  # the kind of what could not be read
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,14 @@ class Parcel:
         return streamed + sum(len(raw.data) for raw in self.loose)
 
 
+@dataclass(frozen=True)
+class Found:
+    """What joining found out: signals known now for the first time, with task and kind; and who waited for whom."""
+
+    signals: tuple[tuple[str, str, Signal], ...] = ()
+    delays: tuple[tuple[str, JoinDelay], ...] = ()
+
+
 @dataclass
 class Outcome:
     """What became of a parcel; every record is in exactly one of the first three, or its stream is `stale`."""
@@ -54,7 +65,10 @@ class Outcome:
     dead_letters: list[tuple[int, str]] = field(default_factory=list)  # index in the parcel, reason
     unknown_fields: int = 0
     stale: list[Stream] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)  # those stored now, for metrics
+    # For metrics: what was stored now, how many of each (kind, outcome), and what joining found out.
+    events: list[Event] = field(default_factory=list)
+    kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
+    found: list[Found] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,10 @@ class _Record:
     raw: Raw
     stream: Stream | None
     found: Event | DeadLetter
+
+    @property
+    def kind(self) -> str:
+        return self.found.kind if isinstance(self.found, Event) else UNREADABLE
 
 
 class Intake:
@@ -110,6 +128,7 @@ class Intake:
         letters += self._store_surely(tx, parcel.source, good, outcome)
         intake_store.insert_dead_letters(tx, [letter for _, letter in letters])
         outcome.dead_letters += sorted((record.index, letter.reason) for record, letter in letters)
+        outcome.kinds.update((record.kind, "dead_letter") for record, _ in letters)
         intake_store.count(
             tx,
             parcel.source,
@@ -147,14 +166,16 @@ class Intake:
         places = [(record.stream.key if record.stream else None, record.raw.position) for record in records]
         intake_store.lock_interactions(tx, {(event.task, event.interaction_id) for event in events})
         inserted = intake_store.insert_events(tx, events, places)
-        self._join(tx, inserted.stored)  # raises before anything is counted
+        found = self._join(tx, inserted.stored)  # raises before anything is counted
         outcome.stored += len(inserted.stored)
         outcome.duplicates += inserted.duplicates
         outcome.events += inserted.stored
+        outcome.found.append(found)
+        outcome.kinds += _kinds(events, inserted)
         conflicting = {id(event) for event in inserted.conflicts}
         return [(record, _letter(record, source, CONFLICT)) for record in records if id(record.found) in conflicting]
 
-    def _join(self, tx: Connection, stored: Sequence[Event]) -> None:
+    def _join(self, tx: Connection, stored: Sequence[Event]) -> Found:
         """Join anew what the events touch, draw folds for what is seen first, save."""
         config = self._config()
         keys = {(event.task, event.interaction_id) for event in stored}
@@ -162,12 +183,20 @@ class Intake:
         intake_store.lock_interactions(tx, reached)
         settings = {task: _join_settings(config, task) for task in {task for task, _ in keys}}
         examples: list[Example] = []
+        signals: list[tuple[str, str, Signal]] = []
+        signals += [(event.task, event.kind, event.signal) for event in stored if event.signal is not None]
+        delays: list[tuple[str, JoinDelay]] = []
+        new = {event.event_id for event in stored}
         for (task, _), events in intake_store.events_of(tx, keys | reached, stored).items():
             joined = join(events, settings[task], config.similarity)
             if joined.signals:
                 intake_store.save_signals(tx, task, joined.signals)
+                signals += _first_known(events, joined.signals)
+            if len(events) > 1:
+                delays += [(task, delay) for delay in join_delays(events, new)]
             examples.append(joined.example)
         intake_store.save_examples(tx, examples, self._folds(tx, examples))
+        return Found(tuple(signals), tuple(delays))
 
     def _folds(self, tx: Connection, examples: Sequence[Example]) -> Mapping[Key, Fold]:
         """Each example's fold: what its prompt or user was drawn into when first seen."""
@@ -182,6 +211,23 @@ class Intake:
         )
         fold_store.save_folds(tx, folds.drawn, self._clock())
         return folds.by_example
+
+
+def _kinds(events: Sequence[Event], inserted: intake_store.Inserted) -> Counter[tuple[str, str]]:
+    """Stored events and duplicates by kind; conflicts become dead letters and are counted as such."""
+    stored = Counter(event.kind for event in inserted.stored)
+    found: Counter[tuple[str, str]] = Counter({(kind, "stored"): count for kind, count in stored.items()})
+    if inserted.duplicates:
+        rest = Counter(event.kind for event in events)
+        rest -= stored + Counter(event.kind for event in inserted.conflicts)
+        found.update({(kind, "duplicate"): count for kind, count in rest.items()})
+    return found
+
+
+def _first_known(events: Sequence[Event], late: Mapping[str, Signal]) -> list[tuple[str, str, Signal]]:
+    """Signals that could be computed only now, because the response came with another event."""
+    unknown = [event for event in events if event.signal is None and event.event_id in late]
+    return [(event.task, event.kind, late[event.event_id]) for event in unknown]
 
 
 def _join_settings(config: Config, task: str) -> JoinSettings:

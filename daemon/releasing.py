@@ -118,5 +118,6 @@ class Releasing:
         words = f"{outcome.target}: {outcome.state}: {outcome.reason}"
         log.info("release", target=outcome.target, adapter=outcome.adapter, state=outcome.state, reason=outcome.reason)
         if outcome.state != "waiting":
-            decision = Decision(self._clock(), "release", words, outcome.task, outcome.adapter)
+            detail = {"target": outcome.target, "state": outcome.state}
+            decision = Decision(self._clock(), "release", words, outcome.task, outcome.adapter, detail=detail)
             self._store.write(lambda tx: decisions.record(tx, decision))

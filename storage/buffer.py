@@ -168,6 +168,19 @@ def reserved_examples(tx: Connection, update_id: int) -> list[tuple[Origin, Exam
     return [(Origin(name, revision), codec.from_json(Example, record)) for name, revision, record in rows]
 
 
+def feedback_span(tx: Connection, update_id: int) -> tuple[datetime, datetime] | None:
+    """When the first and the last signal that an update learned from were received; None when it learned nothing.
+
+    Feedback that came after the update had begun is not of its batch.
+    """
+    begun = select(updates.c.created_at).where(updates.c.update_id == update_id).scalar_subquery()
+    query = select(func.min(event.c.received_at), func.max(event.c.received_at))
+    query = query.join(reservation, reservation.c.example_id == event.c.example_id)
+    learned = (reservation.c.update_id == update_id, reservation.c.state == "learned")
+    first, last = tx.execute(query.where(*learned, event.c.signal.is_not(None), event.c.received_at <= begun)).one()
+    return None if first is None else (first, last)
+
+
 def half_weighted(tx: Connection, task: str, origins: Collection[Origin]) -> frozenset[Origin]:
     """Those of the origins that were rejected once, and so count half."""
     return frozenset(_ids(tx, task, origins, example.c.half_weight_revision >= example.c.revision))

@@ -25,6 +25,7 @@ from storage.records import (
     Score,
     Update,
     UpdateState,
+    Verdict,
     codec,
 )
 from storage.tables import adapter, job, look, score, updates
@@ -182,6 +183,12 @@ def unfinished_jobs(tx: Connection) -> list[Job]:
     return [Job(**row._mapping) for row in tx.execute(query)]
 
 
+def ended_jobs(tx: Connection, since: datetime) -> list[Job]:
+    """All attempts that ended at `since` or later, in the order they were made."""
+    query = select(job).where(job.c.state.not_in(sorted(_UNFINISHED_JOB)), job.c.changed_at >= since)
+    return [Job(**row._mapping) for row in tx.execute(query.order_by(job.c.job_id))]
+
+
 def take_over(tx: Connection, now: datetime) -> tuple[list[Update], list[Job]]:
     """A new daemon leads from here: raises the lease of all that is unfinished, and returns it as it stands now."""
     for table, states in ((updates, _UNFINISHED), (job, _UNFINISHED_JOB)):
@@ -202,6 +209,13 @@ def looks(tx: Connection, update_id: int) -> list[Look]:
     """All readings of one candidate, the first first."""
     rows = tx.execute(select(look).where(look.c.update_id == update_id).order_by(look.c.number)).mappings()
     return [Look(**(dict(row) | {"report": codec.from_json(dict, row["report"])})) for row in rows]
+
+
+def verdict_totals(tx: Connection, tasks: Sequence[str]) -> dict[Verdict, int]:
+    """How many looks at the candidates of these tasks ended in each verdict; one that none did is left out."""
+    query = select(look.c.verdict, func.count().label("number")).join(updates, updates.c.update_id == look.c.update_id)
+    of_tasks = query.where(updates.c.task.in_(tasks)).group_by(look.c.verdict)
+    return {row.verdict: row.number for row in tx.execute(of_tasks)}
 
 
 def save_scores(tx: Connection, found: Sequence[Score]) -> None:

@@ -50,7 +50,7 @@ def _health(app: FastAPI, context: Context, metrics: Metrics) -> None:
 
     @app.get("/metrics")
     def metrics_page() -> Response:
-        return Response(metrics.page(status(context), context.config().declared), media_type=CONTENT_TYPE)
+        return Response(metrics.page(context), media_type=CONTENT_TYPE)
 
 
 def _events(app: FastAPI, context: Context) -> None:

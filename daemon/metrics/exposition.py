@@ -1,85 +1,69 @@
-"""Every metric of this version, each with its reason in its help text, and the page that Prometheus reads.
-
-Counts of events come from intake as it commits; the rest is read from the status at scrape time, so that one answer
-never disagrees with the other. Tasks that the config does not declare are counted as `other` and have no gauges.
-"""
+"""The page that Prometheus reads: what was counted as it happened, and how everything stands now, in one answer."""
 
 from __future__ import annotations
 
 import threading
+from datetime import datetime
+from pathlib import Path
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, disable_created_metrics, generate_latest
 
-from daemon.actions.status import Status
+from daemon.actions.context import Context
+from daemon.actions.status import status
+from daemon.config import Config
 from daemon.intake import Outcome, Parcel
+from daemon.metrics.catalogue import METRICS, READY
+from daemon.metrics.disk import JOBS, Disk
+from daemon.metrics.families import Families, Together
+from daemon.metrics.feedback import FeedbackMeasures
+from daemon.metrics.standing import fill
+from daemon.metrics.updates import UpdateMeasures
+from storage.errors import StorageError
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-OTHER = "other"
 
 
 class Metrics:
-    """One registry a daemon, so that two in one process (tests) do not meet."""
+    """One registry a daemon, so that two in one process (tests) do not meet. Safe from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, started_at: datetime) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a series beside each counter and histogram that nobody asks for
         self._registry = CollectorRegistry()
-        self._filling = threading.Lock()
-        self._events = self._counter(
-            "events", "Events by what became of them: is intake keeping what arrives?", "source", "outcome"
-        )
-        self._kinds = self._counter(
-            "events_stored", "Stored events by task and kind: what is there to learn from?", "task", "kind"
-        )
-        self._ready = self._gauge("ready", "1 while every role can do its work.")
-        self._lag = self._gauge("source_lag", "Records that wait in the source: is intake fast enough?", "source")
-        self._lost = self._gauge("source_lost_records", "Records gone from the source before they were read.", "source")
-        self._have = self._gauge("batch_have", "Examples that count towards the next update.", "task")
-        self._need = self._gauge("batch_need", "Examples that the next update needs.", "task")
-        self._updates = self._gauge("updates", "Updates by how they ended.", "task", "state")
-        self._score = self._gauge(
-            "adapter_score", "Score of an adapter at its last judging, 0 to 1.", "task", "adapter", "metric"
-        )
-        self._champion = self._gauge("champion_info", "1 for the adapter in service.", "task", "adapter")
+        self._feedback = FeedbackMeasures(self._registry)
+        self._updates = UpdateMeasures(self._registry, started_at)
+        counted = {family.name for family in self._registry.collect()}
+        self._standing = [metric for metric in METRICS if metric.full_name.removesuffix("_total") not in counted]
+        self._disk = Disk()
+        self._making = threading.Lock()
 
-    def _counter(self, name: str, reason: str, *labels: str) -> Counter:
-        return Counter(f"adaptd_{name}", reason, labels, registry=self._registry)
-
-    def _gauge(self, name: str, reason: str, *labels: str) -> Gauge:
-        return Gauge(f"adaptd_{name}", reason, labels, registry=self._registry)
-
-    def observe(self, parcel: Parcel, outcome: Outcome, declared: frozenset[str]) -> None:
+    def observe(self, parcel: Parcel, outcome: Outcome, config: Config) -> None:
         """Count one committed parcel."""
-        self._events.labels(parcel.source, "stored").inc(outcome.stored)
-        self._events.labels(parcel.source, "duplicate").inc(outcome.duplicates)
-        self._events.labels(parcel.source, "dead_letter").inc(len(outcome.dead_letters))
-        for event in outcome.events:
-            self._kinds.labels(event.task if event.task in declared else OTHER, event.kind).inc()
+        self._feedback.observe(parcel, outcome, config)
 
     def refused(self, source: str) -> None:
         """Count one HTTP request turned away whole."""
-        self._events.labels(source, "refused").inc()
+        self._feedback.refused(source)
 
-    def page(self, status: Status, declared: frozenset[str]) -> bytes:
-        """The exposition text."""
-        with self._filling:
-            self._fill(status, declared)
-            return generate_latest(self._registry)
+    def page(self, context: Context) -> bytes:
+        """The exposition text. While the store cannot be read it says that, and what was counted."""
+        with self._making:
+            self._prepare(context.config())
+            try:
+                families = self._filled(context)
+            except StorageError:
+                families = Families(self._standing)
+                families.set(READY, 0)
+            return generate_latest(Together(self._registry, families))
 
-    def _fill(self, status: Status, declared: frozenset[str]) -> None:
-        self._ready.set(status.ready)
-        for source in status.sources:
-            self._lost.labels(source.name).set(source.lost_records)
-            if source.lag is not None:
-                self._lag.labels(source.name).set(source.lag)
-        self._champion.clear()
-        for name, task in status.tasks.items():
-            if name not in declared:
-                continue
-            if task.batch:
-                self._have.labels(name).set(task.batch.have)
-                self._need.labels(name).set(task.batch.need)
-            for state, count in task.updates.totals.items():
-                self._updates.labels(name, state).set(count)
-            for score in task.scores:
-                self._score.labels(name, score.adapter, score.metric).set(score.value)
-            if task.champion:
-                self._champion.labels(name, task.champion.adapter).set(1)
+    def _prepare(self, config: Config) -> None:
+        tasks = sorted(config.declared)
+        self._feedback.prepare([source.name for source in config.sources], tasks)
+        self._updates.prepare(tasks, config.release.targets)
+
+    def _filled(self, context: Context) -> Families:
+        families, config, now = Families(self._standing), context.config(), status(context)
+        artifacts = Path(config.storage.artifacts)
+        context.store.read(lambda tx: self._updates.look(tx, artifacts / JOBS, config.declared))
+        disk = self._disk.measure(context.store.path, artifacts)
+        context.store.read(lambda tx: fill(families, context, now, disk, self._updates.crashed_attempts, tx))
+        return families

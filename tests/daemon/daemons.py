@@ -101,8 +101,14 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
 class Daemon:
     """`adaptd run` as a process; its log is kept in the folder of its config."""
 
-    def __init__(self, config: Path, roles: str = "intake,api", arguments: Sequence[str] = ()) -> None:
-        self.config = config
+    def __init__(
+        self,
+        config: Path,
+        roles: str = "intake,api",
+        arguments: Sequence[str] = (),
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self.config, self._patience_s = config, patience_s
         self.log_path = config.parent / "daemon.log"
         self._command = command("run", "--config", config, "--role", roles, *arguments)
         self.client = httpx.Client(base_url=url_of(config), timeout=PATIENCE_S, trust_env=False)
@@ -113,7 +119,7 @@ class Daemon:
                 self._command, cwd=self.config.parent, env=environment(), stdout=log, stderr=log
             )
         try:
-            wait_until(self._ready, PATIENCE_S, "the daemon to be ready", self.log)
+            wait_until(self._ready, self._patience_s, "the daemon to be ready", self.log)
         except BaseException:
             self.end(signal.SIGKILL)
             raise

@@ -48,8 +48,8 @@ def test_readyz_says_what_is_missing(app: App, client: httpx.Client, monkeypatch
 def test_metrics_count_what_becomes_of_events(client: httpx.Client) -> None:
     event = fresh()
     stored, duplicate, dead = (
-        ("adaptd_events_total", (("outcome", outcome), ("source", "http")))
-        for outcome in ("stored", "duplicate", "dead_letter")
+        ("adaptd_events_total", (("kind", kind), ("outcome", outcome), ("source", "http")))
+        for kind, outcome in (("rating", "stored"), ("rating", "duplicate"), ("unreadable", "dead_letter"))
     )
     kind = ("adaptd_events_stored_total", (("kind", "rating"), ("task", "erd")))
     client.post("/v1/events", json=event)

@@ -1,0 +1,461 @@
+"""Writes deploy/grafana/adaptd.json, the dashboard over adaptd's metrics: `python -m bench.write_dashboard`.
+
+A dashboard is a thousand lines of JSON of which fifty matter; those stand here. Scores are in [0, 1] everywhere else,
+and in points of 100 for people: here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+TARGET = Path(__file__).resolve().parents[1] / "deploy" / "grafana" / "adaptd.json"
+COLUMNS = 24
+DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+POINTS = "none"  # of 100
+HERE = 'instance=~"$instance"'
+TASK = f'{HERE}, task=~"$task"'
+
+Kind = Literal["timeseries", "stat", "heatmap"]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel; `queries` are (expression, legend). `unit` is one of Grafana's."""
+
+    title: str
+    description: str
+    unit: str
+    queries: Sequence[tuple[str, str]]
+    kind: Kind = "timeseries"
+    width: int = 8
+    names: bool = False  # a stat that shows the legend instead of the value
+
+
+def quantile(share: float, metric: str, by: str, window: str = "$__rate_interval", labels: str = TASK) -> str:
+    """A quantile of a histogram over a window."""
+    return f"histogram_quantile({share}, sum by (le, {by}) (rate({metric}_bucket{{{labels}}}[{window}])))"
+
+
+def mean(metric: str, by: str, window: str = "$__rate_interval", labels: str = TASK) -> str:
+    """The mean of what a histogram saw in a window."""
+    sums, counts = (f"sum by ({by}) (rate({metric}_{part}{{{labels}}}[{window}]))" for part in ("sum", "count"))
+    return f"{sums} / {counts}"
+
+
+OF_GATEWAY = 'task=~"$task"'  # a process with an instance of its own, which $instance does not list
+CHAMPIONS = f"adaptd_champion_info{{{TASK}}}"
+EVENTS = f"adaptd_events_total{{{HERE}}}"
+
+ROWS: Mapping[str, Sequence[Panel]] = {
+    "At a glance": (
+        Panel(
+            "Ready",
+            "1 while every role of the daemon can do its work; the same as /readyz.",
+            "bool_yes_no",
+            [(f"min by (instance) (adaptd_ready{{{HERE}}})", "{{instance}}")],
+            "stat",
+            4,
+        ),
+        Panel(
+            "In service",
+            "The champion of each task.",
+            "none",
+            [(CHAMPIONS, "{{adapter}}")],
+            "stat",
+            4,
+            names=True,
+        ),
+        Panel(
+            "Champion's score",
+            "Points of 100 at its last judging; only tasks with a validator have one.",
+            POINTS,
+            [(f"100 * adaptd_adapter_score{{{TASK}}} and on (instance, task, adapter) {CHAMPIONS}", "{{adapter}}")],
+            "stat",
+            4,
+        ),
+        Panel(
+            "Feedback to service",
+            "Median over a day, from the last feedback of a batch to its adapter answering.",
+            "s",
+            [
+                (
+                    quantile(0.5, "adaptd_feedback_to_service_seconds", "task", "1d", f'{TASK}, since="last"'),
+                    "{{task}}",
+                )
+            ],
+            "stat",
+            4,
+        ),
+        Panel(
+            "Next update",
+            "Examples that count, and how many are needed now; `adaptd status` has the reason in words.",
+            "short",
+            [(f"adaptd_batch_have{{{TASK}}}", "{{task}} have"), (f"adaptd_batch_need{{{TASK}}}", "{{task}} need")],
+            width=8,
+        ),
+    ),
+    "Intake": (
+        Panel(
+            "Events by outcome",
+            "What becomes of what arrives: stored, duplicate, dead letter, or refused whole.",
+            "eps",
+            [(f"sum by (outcome) (rate({EVENTS}[$__rate_interval]))", "{{outcome}}")],
+        ),
+        Panel(
+            "Events by kind",
+            "Stored events by task and kind.",
+            "eps",
+            [
+                (
+                    f"sum by (task, kind) (rate(adaptd_events_stored_total{{{TASK}}}[$__rate_interval]))",
+                    "{{task}} {{kind}}",
+                )
+            ],
+        ),
+        Panel(
+            "Share of dead letters",
+            "Of all events of a source. Rises when a sender writes what cannot be read.",
+            "percentunit",
+            [
+                (
+                    f'sum by (source) (rate(adaptd_events_total{{{HERE}, outcome="dead_letter"}}[$__rate_interval]))'
+                    f" / sum by (source) (rate({EVENTS}[$__rate_interval]))",
+                    "{{source}}",
+                )
+            ],
+        ),
+        Panel(
+            "Lag",
+            "Records that wait in each source.",
+            "short",
+            [(f"adaptd_source_lag{{{HERE}}}", "{{source}}")],
+        ),
+        Panel(
+            "Sources",
+            "1 while a source can be polled; beside it, records that were gone before they were read.",
+            "short",
+            [
+                (f"adaptd_source_up{{{HERE}}}", "{{source}} up"),
+                (f"adaptd_source_lost_records_total{{{HERE}}}", "{{source}} lost"),
+            ],
+        ),
+        Panel(
+            "Join delay",
+            "Median time between an interaction and feedback on it, by which of the two came first.",
+            "s",
+            [(quantile(0.5, "adaptd_join_delay_seconds", "task, first"), "{{task}} {{first}} first")],
+        ),
+        Panel(
+            "Unknown fields",
+            "Fields of events that adaptd does not know: misspelt, or of a newer schema.",
+            "eps",
+            [(f"sum by (source) (rate(adaptd_unknown_fields_total{{{HERE}}}[$__rate_interval]))", "{{source}}")],
+        ),
+        Panel(
+            "Waiting for the disk",
+            "Bytes that the store has not written yet.",
+            "bytes",
+            [(f"adaptd_store_queued_bytes{{{HERE}}}", "{{instance}}")],
+        ),
+    ),
+    "Feedback": (
+        Panel(
+            "Signals",
+            "Mean signal by kind of feedback, in points of 100: how good people find the answers.",
+            POINTS,
+            [(f"100 * {mean('adaptd_signal', 'task, kind')}", "{{task}} {{kind}}")],
+        ),
+        Panel(
+            "Spread of signals",
+            "How many signals fell where, between 0 and 1.",
+            "short",
+            [(f"sum by (le) (increase(adaptd_signal_bucket{{{TASK}}}[$__rate_interval]))", "{{le}}")],
+            "heatmap",
+        ),
+        Panel(
+            "Spread of rewards",
+            "How many rewards fell where, between -1 and 1; all on one side: look at rewards.midpoint.",
+            "short",
+            [(f"sum by (le) (increase(adaptd_reward_bucket{{{TASK}}}[$__rate_interval]))", "{{le}}")],
+            "heatmap",
+        ),
+        Panel(
+            "Similarity",
+            "Mean similarity of answer and correction, in points of 100: how much people change.",
+            POINTS,
+            [(f"100 * {mean('adaptd_similarity', 'task, part')}", "{{task}} {{part}}")],
+        ),
+        Panel(
+            "Examples",
+            "Where examples stand: open, learned, alone without their interaction, set aside.",
+            "short",
+            [
+                (
+                    f'sum by (state) (adaptd_examples{{{TASK}, state!~"reserved|gate|gate_labelled|dev_labelled"}})',
+                    "{{state}}",
+                )
+            ],
+        ),
+    ),
+    "Learning": (
+        Panel(
+            "Updates under way",
+            "By state; held candidates wait for more evidence.",
+            "short",
+            [(f"sum by (task, state) (adaptd_updates_open{{{TASK}}})", "{{task}} {{state}}")],
+        ),
+        Panel(
+            "Updates that ended",
+            "Over the life of the store, by how they ended.",
+            "short",
+            [(f"sum by (outcome) (adaptd_updates_ended_total{{{TASK}}})", "{{outcome}}")],
+        ),
+        Panel(
+            "Verdicts",
+            "Looks of the gate over the life of the store.",
+            "short",
+            [(f"sum by (task, verdict) (adaptd_verdicts_total{{{TASK}}})", "{{task}} {{verdict}}")],
+        ),
+        Panel(
+            "Batch size",
+            "Median over a day of the examples that an update used.",
+            "short",
+            [(quantile(0.5, "adaptd_batch_size", "task", "1d"), "{{task}}")],
+        ),
+        Panel(
+            "Loss",
+            "Of the last trained update, first and last step and dev rows, in nats a token.",
+            "none",
+            [(f"adaptd_update_loss{{{TASK}}}", "{{task}} {{point}}")],
+        ),
+        Panel(
+            "Attempts",
+            "How long an attempt took, 95th percentile over a day, by kind and how it ended.",
+            "s",
+            [(quantile(0.95, "adaptd_job_seconds", "kind, outcome", "1d", HERE), "{{kind}} {{outcome}}")],
+        ),
+        Panel(
+            "Phases of an attempt",
+            "Mean over a day of each phase: where the time goes.",
+            "s",
+            [(mean("adaptd_job_phase_seconds", "kind, phase", "1d", HERE), "{{kind}} {{phase}}")],
+        ),
+    ),
+    "Adapters": (
+        Panel(
+            "Score by version",
+            "Points of 100 at the last judging, of the champion and the newest ten versions.",
+            POINTS,
+            [(f"100 * adaptd_adapter_score{{{TASK}}}", "{{adapter}} {{metric}}")],
+            width=12,
+        ),
+        Panel(
+            "Serving",
+            "1 while the engine answers with the champion.",
+            "bool_yes_no",
+            [(f"adaptd_champion_serving{{{TASK}}}", "{{task}}")],
+            width=6,
+        ),
+        Panel(
+            "Age of the champion",
+            "Since it was promoted, or put into service by hand.",
+            "s",
+            [(f"time() - adaptd_champion_since_timestamp_seconds{{{TASK}}}", "{{task}}")],
+            width=6,
+        ),
+    ),
+    "Gateway": (
+        Panel(
+            "Requests",
+            "By HTTP status.",
+            "reqps",
+            [(f"sum by (code) (rate(adaptd_gateway_requests_total{{{OF_GATEWAY}}}[$__rate_interval]))", "{{code}}")],
+        ),
+        Panel(
+            "Time to answer",
+            "Median and 95th percentile, the engine's time included.",
+            "s",
+            [
+                (quantile(0.5, "adaptd_gateway_request_seconds", "task", labels=OF_GATEWAY), "{{task}} median"),
+                (quantile(0.95, "adaptd_gateway_request_seconds", "task", labels=OF_GATEWAY), "{{task}} 95 %"),
+            ],
+        ),
+        Panel(
+            "Interactions",
+            "In flight, waiting to be recorded, and given up unrecorded since the gateway started.",
+            "short",
+            [
+                ("sum(adaptd_gateway_in_flight)", "in flight"),
+                ("sum(adaptd_gateway_record_waiting)", "waiting"),
+                ("sum(adaptd_gateway_record_dropped_total) or vector(0)", "given up"),
+            ],
+        ),
+    ),
+    "Daemon": (
+        Panel(
+            "Workers",
+            "1 while a supervised process answers.",
+            "bool_yes_no",
+            [(f"adaptd_worker_up{{{HERE}}}", "{{instance}} {{worker}}")],
+        ),
+        Panel(
+            "Restarts",
+            "Of engine and gateway, and attempts of the executor that crashed, within an hour.",
+            "short",
+            [(f"increase(adaptd_worker_restarts_total{{{HERE}}}[1h])", "{{instance}} {{worker}}")],
+        ),
+        Panel(
+            "Config",
+            "1 while the last change of adaptd.yaml is in force; beside it, settings that wait for a restart.",
+            "short",
+            [
+                (f"adaptd_config_last_reload_success{{{HERE}}}", "{{instance}} in force"),
+                (f"adaptd_config_needs_restart{{{HERE}}}", "{{instance}} needs a restart"),
+            ],
+        ),
+        Panel(
+            "Age of the config",
+            "Since the config in force was loaded, and since the daemon started.",
+            "s",
+            [
+                (f"time() - adaptd_config_loaded_timestamp_seconds{{{HERE}}}", "{{instance}} config"),
+                (f"time() - adaptd_started_timestamp_seconds{{{HERE}}}", "{{instance}} daemon"),
+            ],
+        ),
+        Panel(
+            "Disk used",
+            "Events database, published adapters, job folders, logs.",
+            "bytes",
+            [(f"adaptd_disk_used_bytes{{{HERE}}}", "{{instance}} {{kind}}")],
+        ),
+        Panel(
+            "Disk free",
+            "Where the events database and the artifacts lie. A full disk stops intake.",
+            "bytes",
+            [(f"adaptd_disk_free_bytes{{{HERE}}}", "{{instance}} {{kind}}")],
+        ),
+    ),
+}
+
+
+def dashboard() -> dict[str, Any]:
+    """The whole dashboard, in Grafana's JSON."""
+    return {
+        "uid": "adaptd",
+        "title": "adaptd",
+        "description": "Feedback in, better adapters out. What each metric means: docs/metrics.md.",
+        "tags": ["adaptd"],
+        "schemaVersion": 38,
+        "version": 1,
+        "editable": True,
+        "graphTooltip": 1,
+        "refresh": "30s",
+        "time": {"from": "now-6h", "to": "now"},
+        "timezone": "browser",
+        "templating": {
+            "list": [_datasource_variable(), _variable("instance", "ready"), _variable("task", "batch_have")]
+        },
+        "annotations": {"list": [_promotions()]},
+        "panels": _panels(),
+    }
+
+
+def _panels() -> list[dict[str, Any]]:
+    """Every row with its panels, from left to right, top to bottom."""
+    placed: list[dict[str, Any]] = []
+    top = 0
+    for title, panels in ROWS.items():
+        row = {"type": "row", "title": title, "collapsed": False, "panels": []}
+        placed.append({**row, "gridPos": {"x": 0, "y": top, "w": COLUMNS, "h": 1}})
+        top, left = top + 1, 0
+        height = 5 if title == "At a glance" else 7
+        for panel in panels:
+            if left + panel.width > COLUMNS:
+                top, left = top + height, 0
+            placed.append(_panel(panel) | {"gridPos": {"x": left, "y": top, "w": panel.width, "h": height}})
+            left += panel.width
+        top += height
+    return [panel | {"id": number} for number, panel in enumerate(placed, 1)]
+
+
+def _panel(panel: Panel) -> dict[str, Any]:
+    heat = panel.kind == "heatmap"
+    targets = [
+        {
+            "refId": chr(ord("A") + index),
+            "datasource": DATASOURCE,
+            "expr": expression,
+            "legendFormat": legend,
+            "format": "heatmap" if heat else "time_series",
+        }
+        for index, (expression, legend) in enumerate(panel.queries)
+    ]
+    return {
+        "type": panel.kind,
+        "title": panel.title,
+        "description": panel.description,
+        "datasource": DATASOURCE,
+        "targets": targets,
+        "fieldConfig": {"defaults": {"unit": panel.unit, **_limits(panel)}, "overrides": []},
+        "options": _options(panel),
+    }
+
+
+def _limits(panel: Panel) -> dict[str, Any]:
+    return {"min": 0, "max": 100} if panel.unit == POINTS and "oints of 100" in panel.description else {}
+
+
+def _options(panel: Panel) -> dict[str, Any]:
+    if panel.kind == "stat":
+        text = "name" if panel.names else "auto"
+        return {"reduceOptions": {"calcs": ["lastNotNull"]}, "textMode": text, "colorMode": "none"}
+    if panel.kind == "heatmap":
+        return {"calculate": False, "yAxis": {"unit": "none"}, "color": {"scheme": "Blues", "mode": "scheme"}}
+    return {"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi"}}
+
+
+def _datasource_variable() -> dict[str, Any]:
+    return {"name": "datasource", "type": "datasource", "query": "prometheus", "label": "Prometheus"}
+
+
+def _variable(name: str, metric: str) -> dict[str, Any]:
+    """All values of a label, of which several may be chosen."""
+    query = f"label_values(adaptd_{metric}, {name})"
+    return {
+        "name": name,
+        "label": name,
+        "type": "query",
+        "datasource": DATASOURCE,
+        "query": {"query": query, "refId": name},
+        "definition": query,
+        "refresh": 2,
+        "sort": 1,
+        "multi": True,
+        "includeAll": True,
+        "allValue": ".*",
+        "current": {"text": ["All"], "value": ["$__all"]},
+    }
+
+
+def _promotions() -> dict[str, Any]:
+    """A line wherever a champion changed."""
+    return {
+        "name": "promotions",
+        "datasource": DATASOURCE,
+        "enable": True,
+        "iconColor": "green",
+        "expr": f"changes(adaptd_champion_since_timestamp_seconds{{{TASK}}}[1m]) > 0",
+        "titleFormat": "new champion of {{task}}",
+    }
+
+
+def main() -> None:
+    TARGET.write_text(json.dumps(dashboard(), indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

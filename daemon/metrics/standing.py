@@ -1,0 +1,141 @@
+"""How everything stands at the moment of a scrape, from the status and the store: gauges, and totals of the store.
+
+Made anew each time, so that a version, task or source that is gone is gone from the page too, and the page never
+disagrees with `adaptd status`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from daemon.actions.context import Context
+from daemon.actions.status import ScoreStatus, Status, TaskStatus
+from daemon.metrics import catalogue
+from daemon.metrics.disk import DiskUse
+from daemon.metrics.families import Families
+from daemon.metrics.feedback import OTHER
+from storage import updates
+from storage.records import TERMINAL_UPDATE_STATES, Verdict
+
+KEPT_VERSIONS = 10
+ENGINE = "engine"
+UNFINISHED = ("queued", "running", "trained")
+VERDICTS: tuple[Verdict, ...] = ("promote", "hold", "reject")
+LOSSES = {"first": "first_loss", "last": "last_loss", "dev": "dev_loss"}
+
+
+def fill(
+    families: Families, context: Context, status: Status, disk: DiskUse, crashed_attempts: int, tx: Connection
+) -> None:
+    """Set every sample of this scrape."""
+    _daemon(families, context, status, crashed_attempts)
+    _sources(families, status)
+    _disk(families, disk)
+    _tasks(families, context, status, tx)
+
+
+def _daemon(families: Families, context: Context, status: Status, crashed_attempts: int) -> None:
+    families.set(catalogue.READY, status.ready)
+    families.set(catalogue.BUILD_INFO, 1, status.version)
+    if status.started_at is not None:
+        families.set(catalogue.STARTED, status.started_at.timestamp())
+    families.set(catalogue.STORE_QUEUED, context.store.queued_bytes)
+    _config(families, status)
+    restarts = dict(context.live.restarts()) if context.live else {}
+    if "learn" in status.roles:
+        restarts["executor"] = crashed_attempts
+    for worker, times in restarts.items():
+        families.set(catalogue.WORKER_RESTARTS, times, worker)
+    for worker, state in status.services.items():
+        families.set(catalogue.WORKER_UP, state.partition(":")[0] == "ready", worker)
+
+
+def _config(families: Families, status: Status) -> None:
+    """A daemon that never reloads has a config that is as it was loaded."""
+    state = status.config
+    families.set(catalogue.RELOAD_OK, state["last_reload"] == "ok")
+    families.set(catalogue.RELOADS, state.get("reloads_ok", 0), "ok")
+    families.set(catalogue.RELOADS, state.get("reloads_failed", 0), "refused")
+    families.set(catalogue.NEEDS_RESTART, len(state.get("needs_restart", ())))
+    if state["loaded_at"] is not None:
+        families.set(catalogue.LOADED_AT, state["loaded_at"].timestamp())
+
+
+def _sources(families: Families, status: Status) -> None:
+    for source in status.sources:
+        families.set(catalogue.SOURCE_UP, source.state != "degraded", source.name)
+        families.set(catalogue.SOURCE_LOST, source.lost_records, source.name)
+        if source.lag is not None:
+            families.set(catalogue.SOURCE_LAG, source.lag, source.name)
+
+
+def _disk(families: Families, disk: DiskUse) -> None:
+    for kind, used in disk.used.items():
+        families.set(catalogue.DISK_USED, used, kind)
+    for kind, free in disk.free.items():
+        families.set(catalogue.DISK_FREE, free, kind)
+
+
+def _tasks(families: Families, context: Context, status: Status, tx: Connection) -> None:
+    """Declared tasks one by one; of all the others only what can be added up."""
+    declared = context.config().declared
+    others = [name for name in status.tasks if name not in declared]
+    for name, task in status.tasks.items():
+        if name in declared:
+            _totals(families, name, [task], updates.verdict_totals(tx, [name]))
+            _batch(families, name, task)
+            _adapters(families, name, task, engine=ENGINE in status.services)
+            _loss(families, name, tx)
+    if others:
+        _totals(families, OTHER, [status.tasks[name] for name in others], updates.verdict_totals(tx, others))
+
+
+def _totals(families: Families, name: str, tasks: Sequence[TaskStatus], verdicts: Mapping[Verdict, int]) -> None:
+    for outcome in sorted(TERMINAL_UPDATE_STATES):
+        ended = sum(task.updates.totals.get(outcome, 0) for task in tasks)
+        families.set(catalogue.UPDATES_ENDED, ended, name, outcome)
+    for state in UNFINISHED:
+        at_work = sum(bool(task.updates.running and task.updates.running.state == state) for task in tasks)
+        families.set(catalogue.UPDATES_OPEN, at_work, name, state)
+    families.set(catalogue.UPDATES_OPEN, sum(task.updates.totals["held"] for task in tasks), name, "held")
+    for verdict in VERDICTS:
+        families.set(catalogue.VERDICTS, verdicts.get(verdict, 0), name, verdict)
+    for state in tasks[0].examples:
+        families.set(catalogue.EXAMPLES, sum(task.examples[state] for task in tasks), name, state)
+
+
+def _batch(families: Families, name: str, task: TaskStatus) -> None:
+    if task.batch is not None:
+        families.set(catalogue.BATCH_HAVE, task.batch.have, name)
+        families.set(catalogue.BATCH_NEED, task.batch.need, name)
+        families.set(catalogue.BATCH_RIPE, task.batch.state == "ripe", name)
+
+
+def _adapters(families: Families, name: str, task: TaskStatus, *, engine: bool) -> None:
+    champion = task.champion.adapter if task.champion else None
+    if task.champion is not None:
+        families.set(catalogue.CHAMPION_INFO, 1, name, task.champion.adapter)
+        families.set(catalogue.CHAMPION_SINCE, task.champion.since.timestamp(), name)
+        if engine:
+            families.set(catalogue.CHAMPION_SERVING, task.champion.serving, name)
+    for score in _newest(task.scores, champion):
+        families.set(catalogue.ADAPTER_SCORE, score.value, name, score.adapter, score.metric)
+
+
+def _newest(scores: Sequence[ScoreStatus], champion: str | None) -> list[ScoreStatus]:
+    """Of the champion and the newest versions; so the page does not grow with every update."""
+    versions = {score.adapter: int(score.adapter.rpartition("@v")[2]) for score in scores}
+    kept = {champion, *sorted(versions, key=lambda adapter: -versions[adapter])[:KEPT_VERSIONS]}
+    return [score for score in scores if score.adapter in kept]
+
+
+def _loss(families: Families, name: str, tx: Connection) -> None:
+    """Of the last update that was trained."""
+    reports = (update.report.get("training") for update in updates.list_updates(tx, name, limit=KEPT_VERSIONS))
+    training: Mapping[str, Any] = next((report for report in reports if report), {})
+    for point, key in LOSSES.items():
+        if training.get(key) is not None:
+            families.set(catalogue.UPDATE_LOSS, training[key], name, point)
