@@ -1,0 +1,1 @@
+"""How fast events become durable scored rows, beside what one would write instead. `python -m bench.intake`."""
