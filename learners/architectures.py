@@ -20,7 +20,10 @@ _TABLE = re.compile(r"^MODEL_FOR_CAUSAL_LM_MAPPING_NAMES = OrderedDict\((.*?)^\)
 
 
 class BaseUnsupported(BaseMissing):
-    """The folder holds a model, and not one that adapters can be trained on here."""
+    """The folder holds a model, and not one that adapters can be trained on here.
+
+    To do: set `model.base` to a causal language model of an architecture that the message names.
+    """
 
 
 def check_architecture(folder: Path) -> str:

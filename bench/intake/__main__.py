@@ -59,7 +59,9 @@ def measure(sizes: Sizes, seed: int, folder: Path, bars: Progress) -> Measured:
     with KafkaBroker() as broker:
         servers = ",".join(broker.bootstrap_servers)
         bare = _fill(broker, Feed(seed, similarity=False), sizes.without_similarity, bars, "events without corrections")
-        polled = _apart(bars, "(b) polling and pydantic", "bench.intake.polling", servers, bare, sizes.without_similarity)
+        polled = _apart(
+            bars, "(b) polling and pydantic", "bench.intake.polling", servers, bare, sizes.without_similarity
+        )
         unscored = _daemon(servers, bare, sizes.without_similarity, folder / "bare", bars, "adaptd, similarity off")
         broker.delete_topic(bare)
         mixed = _fill(broker, Feed(seed), sizes.backlog, bars, "events with corrections")

@@ -54,14 +54,13 @@ def _daemon(families: Families, context: Context, status: Status, crashed_attemp
 
 
 def _config(families: Families, status: Status) -> None:
-    """A daemon that never reloads has a config that is as it was loaded."""
     state = status.config
-    families.set(catalogue.RELOAD_OK, state["last_reload"] == "ok")
-    families.set(catalogue.RELOADS, state.get("reloads_ok", 0), "ok")
-    families.set(catalogue.RELOADS, state.get("reloads_failed", 0), "refused")
-    families.set(catalogue.NEEDS_RESTART, len(state.get("needs_restart", ())))
-    if state["loaded_at"] is not None:
-        families.set(catalogue.LOADED_AT, state["loaded_at"].timestamp())
+    families.set(catalogue.RELOAD_OK, state.last_reload == "ok")
+    families.set(catalogue.RELOADS, state.reloads_ok, "ok")
+    families.set(catalogue.RELOADS, state.reloads_failed, "refused")
+    families.set(catalogue.NEEDS_RESTART, len(state.needs_restart))
+    if state.loaded_at is not None:
+        families.set(catalogue.LOADED_AT, state.loaded_at.timestamp())
 
 
 def _sources(families: Families, status: Status) -> None:

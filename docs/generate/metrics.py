@@ -46,7 +46,7 @@ def _rows(metrics: Iterable[Metric]) -> list[tuple[str, ...]]:
 
 
 def _gateway_rows() -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for family in Measures().registry.collect():
         what, _, why = family.documentation.partition(". ")
         name = f"{family.name}_total" if family.type == "counter" else family.name

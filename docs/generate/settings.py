@@ -70,11 +70,20 @@ class Key:
 
 
 def pages() -> Mapping[str, str]:
+    top = [key for key in _keys(Config, "", True) if "." not in key.where and _model_of(key.field) is None]
     sections = [
-        _section(name, field) for name, field in Config.model_fields.items() if name not in ("sources", "tasks")
+        _section(name, field)
+        for name, field in Config.model_fields.items()
+        if name not in ("sources", "tasks") and _model_of(field) is not None
     ]
     absent = "\n".join(f"- `{'.'.join(path)}`" for path in sorted(NOT_IN_THIS_VERSION))
-    parts = [*sections, *_sources(), *_tasks(), f"## Not in this version\n\n{ABSENT.strip()}\n\n{absent}"]
+    parts = [
+        f"## Outside of any section\n\n{table(HEADER, [key.row for key in top])}",
+        *sections,
+        *_sources(),
+        *_tasks(),
+        f"## Not in this version\n\n{ABSENT.strip()}\n\n{absent}",
+    ]
     return {"reference/settings.md": page("Settings", INTRODUCTION, *parts)}
 
 

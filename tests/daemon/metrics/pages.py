@@ -12,6 +12,7 @@ from consumers.sources.protocol import SourceHealth
 from daemon.actions.context import Context, SourceView
 from daemon.intake import Outcome, Parcel
 from daemon.metrics.exposition import Metrics
+from daemon.reload import ConfigState
 from learners.batching import BatchDecision
 from storage.artifacts import Artifacts
 from tests.daemon.desk import NOW, Desk
@@ -29,6 +30,7 @@ class Parts:
     states: dict[str, str] = field(default_factory=lambda: {"engine": "ready"})
     restarted: dict[str, int] = field(default_factory=lambda: {"engine": 0})
     missing: list[str] = field(default_factory=list)
+    config: ConfigState = field(default_factory=lambda: ConfigState(NOW))
 
     def not_ready(self) -> list[str]:
         return self.missing
@@ -47,6 +49,9 @@ class Parts:
 
     def restarts(self) -> Mapping[str, int]:
         return self.restarted
+
+    def config_state(self) -> ConfigState:
+        return self.config
 
     def ingest(self, parcel: Parcel) -> Outcome:
         raise NotImplementedError

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection
 
 from consumers.sources.protocol import SourceHealth
+from daemon.reload import ConfigState
 from storage import registry, updates
 from storage.errors import StoreUnavailable
 from storage.records import Adapter, Look, Score
@@ -92,6 +93,16 @@ def test_the_config_that_was_loaded_is_in_force(page: Page) -> None:
     assert page.value("config_last_reload_success") == 1
     assert page.value("config_loaded_timestamp_seconds") == NOW.timestamp()
     assert page.value("started_timestamp_seconds") == NOW.timestamp()
+
+
+def test_a_broken_config_shows_and_so_does_what_waits_for_a_restart(page: Page) -> None:
+    page.parts.config = ConfigState(
+        NOW, "tasks: unknown key", reloads_ok=2, reloads_failed=1, needs_restart=("storage.url",)
+    )
+    assert page.value("config_last_reload_success") == 0
+    assert page.value("config_reloads_total", outcome="ok") == 2
+    assert page.value("config_reloads_total", outcome="refused") == 1
+    assert page.value("config_needs_restart") == 1
 
 
 def test_a_role_that_cannot_work_shows(page: Page) -> None:
