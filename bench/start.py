@@ -4,9 +4,9 @@
     python -m bench.start --quick       three
 
 Each start is a process of its own with roles `intake,api` and one HTTP source: first on an empty folder, where the
-store has to be made, then again and again on the same one. Ready is when `/readyz` says so; resident memory is read a second
-later. Python itself, importing the libraries that every daemon needs and nothing of adaptd, is timed beside it: that
-part of the start is not adaptd's to shorten.
+store has to be made, then again and again on the same one. Ready is when `/readyz` says so; resident memory is read a
+second later. Python itself, importing the libraries that every daemon needs and nothing of adaptd, is timed beside it:
+that part of the start is not adaptd's to shorten.
 """
 
 from __future__ import annotations
