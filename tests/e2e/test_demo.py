@@ -6,6 +6,7 @@ Each run is `adaptd demo` in a process of its own and takes about four minutes; 
 from __future__ import annotations
 
 import json
+import statistics
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -72,10 +73,14 @@ def test_no_batch_exceeds_the_cap_though_one_user_floods(runs: dict[int, Ran], s
     assert runs[seed].over_cap == 0
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_the_hostile_user_costs_less_than_three_points(runs: dict[int, Ran], seed: int, tmp_path: Path) -> None:
-    without = run_demo(tmp_path, seed, "--no-hostile")
-    assert runs[seed].scores[-1] > without.scores[-1] - 0.03
+def test_the_hostile_user_costs_less_than_three_points(
+    runs: dict[int, Ran], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Over the seeds: one run's end hangs on which candidate came last, and varies by two points either way."""
+    without = [run_demo(tmp_path_factory.mktemp(f"calm{seed}"), seed, "--no-hostile") for seed in SEEDS]
+    cost = statistics.mean(ran.scores[-1] for ran in without) - statistics.mean(r.scores[-1] for r in runs.values())
+    print(f"\nthe hostile user costs {100 * cost:.1f} points of 100, mean over seeds {SEEDS}")
+    assert cost < 0.03
 
 
 def test_without_caps_and_gate_the_hostile_user_does_harm(runs: dict[int, Ran], tmp_path: Path) -> None:
