@@ -13,6 +13,7 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from daemon.api.errors import CODES
@@ -95,7 +96,8 @@ def pages() -> Mapping[str, str]:
     return {"reference/errors.md": page("Errors", INTRODUCTION, *parts)}
 
 
-def all_errors() -> list[ErrorKind]:
+@lru_cache(maxsize=1)
+def all_errors() -> tuple[ErrorKind, ...]:
     """Every class under AdaptdError in the rooms, by module and name."""
     classes = dict(_classes())
     names = {AdaptdError.__name__}
@@ -107,7 +109,7 @@ def all_errors() -> list[ErrorKind]:
             kind = getattr(importlib.import_module(module), name)
             assert issubclass(kind, AdaptdError), f"{module}.{name}"
             found.append(ErrorKind(kind))
-    return found
+    return tuple(found)
 
 
 def _classes() -> Iterator[tuple[tuple[str, str], set[str]]]:

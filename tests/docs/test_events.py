@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,7 @@ def test_the_official_schema_refuses_a_spoilt_document(spoil: Any) -> None:
     assert list(official().iter_errors(found))
 
 
+@cache
 def official() -> Draft7Validator:
     return Draft7Validator(json.loads(ASYNCAPI.read_text(encoding="utf-8")))
 
