@@ -84,6 +84,10 @@ def write_again(config: Path) -> Path:
     return config
 
 
+def events(name: str, count: int) -> list[bytes]:
+    return [as_bytes(wire(f"{name}-{n}", interaction_id=f"{name}-{n}")) for n in range(count)]
+
+
 def _worker_at_work(daemon: Learner) -> bool:
     running = daemon.task("first")["updates"]["running"]
     if not running or running["state"] != "running":
@@ -96,8 +100,8 @@ def test_the_group_is_left_and_told_how_far_it_went(tmp_path: Path, kafka: Kafka
     topic, group = kafka.create_topic(partitions=2), f"group-{tmp_path.name}"
     source = {"type": "kafka", "bootstrap_servers": kafka.bootstrap_servers, "topics": [topic], "group_id": group}
     with Daemon(write_yaml(tmp_path, {"sources": [source]})) as daemon:
-        kafka.produce(topic, [as_bytes(wire(f"{group}-{n}")) for n in range(500)], partition=0)
-        kafka.produce(topic, [as_bytes(wire(f"{group}-more-{n}")) for n in range(50)], partition=1)
+        kafka.produce(topic, events(f"{group}-0", 500), partition=0)
+        kafka.produce(topic, events(f"{group}-1", 50), partition=1)
         wait_until(lambda: daemon.status()["events"]["received"] >= 100, PATIENCE_S, "some events", daemon.log)
         assert kafka.members(group) == 1
         assert daemon.end(signal.SIGTERM) == 0
