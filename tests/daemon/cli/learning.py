@@ -77,13 +77,13 @@ class Learner(Daemon):
     def comes(self, what: Callable[[], Any], words: str) -> None:
         wait_until(lambda: bool(what()), PATIENCE_S, words, lambda: self.log()[-3000:])
 
-    def training(self, task: str) -> bool:
-        """Whether a worker trains for it, and has shown a sign of life."""
+    def training(self, task: str, sign: str = "progress.jsonl") -> bool:
+        """Whether a worker trains for it, and has written that file."""
         running = self.task(task)["updates"]["running"]
         if not running or running["state"] != "running":
             return False
-        jobs = self.updates(task)[-1]["jobs"]
-        return (self.config.parent / "artifacts" / "jobs" / jobs[-1]["directory"] / "progress.jsonl").exists()
+        directory = str(self.updates(task)[-1]["jobs"][-1]["directory"])
+        return (self.config.parent / "artifacts" / "jobs" / directory / sign).exists()
 
     def logged(self, event: str) -> list[dict[str, Any]]:
         """Lines of its log with those words."""

@@ -79,7 +79,7 @@ def test_a_switch_back_and_forth_changes_one_line(file: Path) -> None:
 
 def test_what_init_writes_keeps_every_line_but_the_one() -> None:
     for users in ("one", "many"):
-        text = template(users)  # type: ignore[arg-type]
+        text = template(users)
         edited = with_key(text, ["learners", "curriculum"], True)
         changed = [(a, b) for a, b in zip(text.splitlines(), edited.splitlines(), strict=True) if a != b]
         assert changed == [("learners: {curriculum: false}", "learners: {curriculum: true}")]

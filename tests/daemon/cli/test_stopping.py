@@ -50,7 +50,7 @@ def test_what_cannot_end_within_the_grace_is_ended_and_given_back(tmp_path: Path
     config = write_config(tmp_path, tiny_base, updates=ENDLESS, grace="1s")
     with Learner(config) as daemon:
         daemon.give("first")
-        daemon.comes(lambda: _worker_at_work(daemon), "an update to train")
+        daemon.comes(lambda: daemon.training("first", "plan.jsonl"), "an update to train")
         children = psutil.Process(daemon.process.pid).children(recursive=True)
         assert daemon.end(signal.SIGTERM) == 0
     (given_back,) = daemon.logged("update given back")
@@ -64,7 +64,7 @@ def test_a_second_signal_ends_at_once_and_nothing_is_left_behind(tmp_path: Path,
     config = write_config(tmp_path, tiny_base, updates=ENDLESS, grace="1h")
     with Learner(config) as daemon:
         daemon.give("first")
-        daemon.comes(lambda: _worker_at_work(daemon), "an update to train")
+        daemon.comes(lambda: daemon.training("first", "plan.jsonl"), "an update to train")
         children = psutil.Process(daemon.process.pid).children(recursive=True)
         daemon.process.send_signal(signal.SIGTERM)
         daemon.comes(lambda: daemon.logged("stopping"), "the stop to begin")
@@ -86,13 +86,6 @@ def write_again(config: Path) -> Path:
 
 def events(name: str, count: int) -> list[bytes]:
     return [as_bytes(wire(f"{name}-{n}", interaction_id=f"{name}-{n}")) for n in range(count)]
-
-
-def _worker_at_work(daemon: Learner) -> bool:
-    running = daemon.task("first")["updates"]["running"]
-    if not running or running["state"] != "running":
-        return False
-    return (daemon.config.parent / "artifacts" / "jobs" / last(daemon)["jobs"][-1]["directory"] / "plan.jsonl").exists()
 
 
 @pytest.mark.kafka

@@ -26,7 +26,8 @@ def comments(text: str) -> list[str]:
 
 
 def in_force(daemon: Learner) -> tuple[bool, bool]:
-    return tuple(daemon.task(task)["learners"]["curriculum"] for task in ("first", "second"))  # type: ignore[return-value]
+    first, second = (bool(daemon.task(task)["learners"]["curriculum"]) for task in ("first", "second"))
+    return first, second
 
 
 def learns(daemon: Learner, task: str, *, curriculum: bool) -> None:
