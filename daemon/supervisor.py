@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 30.0
 STOP_GRACE_S = 5.0
+MOST_SAID = 300  # characters of a child's last line
 
 ServiceState = Literal["starting", "ready", "waiting", "stopped"]
 
@@ -109,7 +110,8 @@ class Service:
         assert self._process is not None
         code = self._process.returncode
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        self._again(now_s, f"{how}; its last words are in {self.spec.log_path}")
+        said = _last_line(self.spec.log_path) if self.state == "starting" else ""  # once it serves it may quote a user
+        self._again(now_s, f"{how}: {said}" if said else f"{how}; its last words are in {self.spec.log_path}")
 
     def _again(self, now_s: float, reason: str) -> None:
         self._process, self.state, self.reason = None, "waiting", reason
@@ -122,6 +124,14 @@ class Service:
 def python_module(module: str, *arguments: str) -> list[str]:
     """The command that runs a module of adaptd in this very environment."""
     return [sys.executable, "-m", module, *arguments]
+
+
+def _last_line(path: Path) -> str:
+    try:
+        lines = path.read_text(errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    return lines[-1].strip()[:MOST_SAID] if lines else ""
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

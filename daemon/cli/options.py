@@ -9,13 +9,14 @@ from typing import Annotated, Any
 
 import httpx
 import typer
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from rich.console import Console
 
 from daemon.actions.context import Context
 from daemon.actions.local import local_context
-from daemon.config import load
-from daemon.errors import DaemonError, Denied, NotFound, TooLarge, Unreachable, UsageError
+from daemon.config import layers_of, load
+from daemon.errors import ConfigError, DaemonError, Denied, NotFound, TooLarge, Unreachable, UsageError
+from daemon.settings import ApiSettings
 
 DEFAULT_URL = "http://127.0.0.1:8712"
 TIMEOUT_S = 10.0
@@ -64,11 +65,23 @@ def ask(
 
 
 def address(config: Path) -> str:
+    """Where the daemon of that file answers. A file that was broken while it runs still tells its address."""
     if not config.exists():
         return DEFAULT_URL
-    api = load(config).api
+    api = _api_of(config)
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(api.host, api.host)  # listened on everywhere; asked here
     return f"http://[{host}]:{api.port}" if ":" in host else f"http://{host}:{api.port}"
+
+
+def _api_of(config: Path) -> ApiSettings:
+    """Raises ConfigError where not even this section can be read."""
+    try:
+        return load(config).api
+    except ConfigError as error:
+        try:
+            return ApiSettings.model_validate(layers_of(config).raw.get("api") or {})
+        except (ConfigError, ValidationError):
+            raise error from None
 
 
 def request(url: str, method: str, path: str) -> Any:

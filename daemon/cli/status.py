@@ -30,6 +30,10 @@ def print_status(found: dict[str, Any]) -> None:
 def _print_daemon(found: dict[str, Any]) -> None:
     state = Text("ready", "green") if found["ready"] else Text(f"not ready: {'; '.join(found['not_ready'])}", "yellow")
     out.print(f"adaptd {found['version']} ", state, "".join(f" {role}" for role in found["roles"]))
+    if found["config"]["last_reload"] != "ok":
+        out.print(f"config   not reloaded: {found['config']['last_reload']}", style="yellow", soft_wrap=True)
+    for key in found["config"]["needs_restart"]:
+        out.print(f"config   {key}: needs a restart", style="yellow")
     events = found["events"]
     out.print("events   " + "  ".join(f"{events[name]} {name.replace('_', ' ')}" for name in events))
     for source in found["sources"]:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 from ruamel.yaml import YAML
@@ -113,7 +113,7 @@ class Daemon:
         self._command = command("run", "--config", config, "--role", roles, *arguments)
         self.client = httpx.Client(base_url=url_of(config), timeout=PATIENCE_S, trust_env=False)
 
-    def __enter__(self) -> Daemon:
+    def __enter__(self) -> Self:
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 self._command, cwd=self.config.parent, env=environment(), stdout=log, stderr=log

@@ -167,6 +167,10 @@ class KafkaBroker:
             return {}
         return {tp.partition: int(at.offset) for tp, at in listed[group_id].items() if tp.topic == topic}
 
+    def members(self, group_id: str) -> int:
+        """How many consumers the group has now."""
+        return len(self._admin().describe_groups([group_id])[group_id]["members"])
+
     # -- inside
 
     def _end(self, number: signal.Signals) -> None:

@@ -143,4 +143,4 @@ def test_ctrl_c_stops_in_order(tmp_path: Path) -> None:
     lines = daemon.log().splitlines()
     assert lines
     assert all(line.startswith("{") for line in lines)
-    assert '"event": "stopping"' in lines[-1]
+    assert '"event": "stopped"' in lines[-1]
