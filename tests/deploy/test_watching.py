@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -131,6 +132,7 @@ def learned(watched: Watched) -> bool:
     for task in ("quick", "judged"):
         assert not watched.task(task)["updates"]["last_failure"], watched.task(task)
     happened = ("adaptd_feedback_to_service_seconds_count > 0", "adaptd_verdicts_total > 0", "adaptd_adapter_score")
+    time.sleep(1)  # between questions: they are what loads the daemon most
     return all(watched.prometheus.values(expression) for expression in happened)
 
 
