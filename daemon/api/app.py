@@ -21,6 +21,7 @@ from daemon.actions.status import adaptd_version, status
 from daemon.actions.updates import cancel_update, list_updates, show_update
 from daemon.api.bodies import read_body
 from daemon.api.errors import RETRY_AFTER_S, answer_errors, error_answer
+from daemon.api.scrapes import Scrapes
 from daemon.errors import TooLarge
 from daemon.metrics.exposition import CONTENT_TYPE, Metrics
 
@@ -48,9 +49,11 @@ def _health(app: FastAPI, context: Context, metrics: Metrics) -> None:
         missing = context.live.not_ready() if context.live else ["no daemon"]
         return JSONResponse({"ready": not missing, "not_ready": missing}, 503 if missing else 200)
 
+    scrapes = Scrapes(lambda: metrics.page(context))
+
     @app.get("/metrics")
-    def metrics_page() -> Response:
-        return Response(metrics.page(context), media_type=CONTENT_TYPE)
+    async def metrics_page() -> Response:
+        return Response(await scrapes.page(), media_type=CONTENT_TYPE)
 
 
 def _events(app: FastAPI, context: Context) -> None:

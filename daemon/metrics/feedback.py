@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 
 from prometheus_client import CollectorRegistry
 
-from consumers.delays import JoinDelay
-from consumers.rewards import reward
+from consumers.rewards import RewardSettings, reward
 from daemon.config import Config
 from daemon.intake import UNREADABLE, Found, Outcome, Parcel
 from daemon.metrics import catalogue
-from daemon.metrics.families import counter, histogram
+from daemon.metrics.families import Tallies, counter
 from storage.records import KINDS, Signal
 
 OTHER = "other"
+PARTS = ("edit", "bleu")
 FEEDBACK = tuple(kind for kind in KINDS if kind not in ("interaction", "retraction"))
 
 
@@ -25,10 +26,10 @@ class FeedbackMeasures:
         self._events = counter(catalogue.EVENTS, registry)
         self._stored = counter(catalogue.EVENTS_STORED, registry)
         self._unknown_fields = counter(catalogue.UNKNOWN_FIELDS, registry)
-        self._signal = histogram(catalogue.SIGNAL, registry)
-        self._reward = histogram(catalogue.REWARD, registry)
-        self._similarity = histogram(catalogue.SIMILARITY, registry)
-        self._join_delay = histogram(catalogue.JOIN_DELAY, registry)
+        self._signal = Tallies(catalogue.SIGNAL, registry)
+        self._reward = Tallies(catalogue.REWARD, registry)
+        self._similarity = Tallies(catalogue.SIMILARITY, registry)
+        self._join_delay = Tallies(catalogue.JOIN_DELAY, registry)
 
     def prepare(self, sources: Iterable[str], tasks: Iterable[str]) -> None:
         """Begin every series at 0, so that the first event is seen to raise it."""
@@ -43,23 +44,23 @@ class FeedbackMeasures:
             self._prepare_task(task)
 
     def _prepare_task(self, task: str) -> None:
-        self._reward.labels(task)
+        self._reward.observe((task,), ())
         for kind in KINDS:
             self._stored.labels(task, kind)
         for kind in FEEDBACK:
-            self._signal.labels(task, kind)
-        for part in ("edit", "bleu"):
-            self._similarity.labels(task, part)
+            self._signal.observe((task, kind), ())
+        for part in PARTS:
+            self._similarity.observe((task, part), ())
         for first in ("interaction", "feedback"):
-            self._join_delay.labels(task, first)
+            self._join_delay.observe((task, first), ())
 
     def observe(self, parcel: Parcel, outcome: Outcome, config: Config) -> None:
         """Count one committed parcel."""
         for (kind, became), count in outcome.kinds.items():
             self._events.labels(parcel.source, kind, became).inc(count)
         self._unknown_fields.labels(parcel.source).inc(outcome.unknown_fields)
-        for event in outcome.events:
-            self._stored.labels(_named(event.task, config), event.kind).inc()
+        for (task, kind), count in Counter((event.task, event.kind) for event in outcome.events).items():
+            self._stored.labels(_named(task, config), kind).inc(count)
         for found in outcome.found:
             self._observe_found(found, config)
 
@@ -68,22 +69,25 @@ class FeedbackMeasures:
         self._events.labels(source, UNREADABLE, "refused").inc()
 
     def _observe_found(self, found: Found, config: Config) -> None:
-        settings = {task: (config.task(task) or config).rewards for task in {task for task, _, _ in found.signals}}
+        signals: defaultdict[tuple[str, str], list[Signal]] = defaultdict(list)
         for task, kind, signal in found.signals:
-            name = _named(task, config)
-            self._signal.labels(name, kind).observe(signal.value)
-            self._reward.labels(name).observe(reward(signal.value, settings[task]))
-            self._observe_similarity(name, signal)
+            signals[task, kind].append(signal)
+        for (task, kind), known in signals.items():
+            self._observe_signals(_named(task, config), kind, known, (config.task(task) or config).rewards)
+        delays: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
         for task, delay in found.delays:
-            self._observe_delay(_named(task, config), delay)
+            delays[_named(task, config), delay.first].append(delay.seconds)
+        for labels, seconds in delays.items():
+            self._join_delay.observe(labels, seconds)
 
-    def _observe_similarity(self, task: str, signal: Signal) -> None:
-        for part, value in (("edit", signal.edit), ("bleu", signal.bleu)):
-            if value is not None:
-                self._similarity.labels(task, part).observe(value)
-
-    def _observe_delay(self, task: str, delay: JoinDelay) -> None:
-        self._join_delay.labels(task, delay.first).observe(delay.seconds)
+    def _observe_signals(self, task: str, kind: str, signals: Sequence[Signal], settings: RewardSettings) -> None:
+        values = [signal.value for signal in signals]
+        self._signal.observe((task, kind), values)
+        self._reward.observe((task,), [reward(value, settings) for value in values])
+        for part in PARTS:
+            compared = [value for signal in signals if (value := getattr(signal, part)) is not None]
+            if compared:
+                self._similarity.observe((task, part), compared)
 
 
 def _named(task: str, config: Config) -> str:

@@ -31,7 +31,7 @@ Promtool = Callable[..., subprocess.CompletedProcess[str]]
 class PrometheusServer:
     """Scrapes every `scrape_s` seconds; its data is in `folder`."""
 
-    def __init__(self, binary: str, folder: Path, jobs: Mapping[str, str], scrape_s: int = 1) -> None:
+    def __init__(self, binary: str, folder: Path, jobs: Mapping[str, str], scrape_s: int = 5) -> None:
         self._binary, self._folder, self._port = binary, folder, _free_port()
         scrapes = [{"job_name": job, "static_configs": [{"targets": [target]}]} for job, target in jobs.items()]
         config = {"global": {"scrape_interval": f"{scrape_s}s"}, "scrape_configs": scrapes}
