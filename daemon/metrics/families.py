@@ -50,7 +50,7 @@ class Tallies(Collector):
         family = HistogramMetricFamily(self._metric.full_name, self._metric.help)
         with self._lock:
             found = [(labels, list(accumulate(tally.counts)), tally.sum) for labels, tally in self._tallies.items()]
-        names = [floatToGoString(bound) for bound in self._bounds]
+        names = [floatToGoString(bound) for bound in self._bounds]  # type: ignore[no-untyped-call]
         for labels, counts, total in found:
             for name, count in zip(names, counts, strict=True):
                 family.add_sample(f"{family.name}_bucket", {**self._named(labels), "le": name}, count)
