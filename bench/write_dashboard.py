@@ -230,7 +230,7 @@ ROWS: Mapping[str, Sequence[Panel]] = {
             "Loss",
             "Of the last trained update, first and last step and dev rows, in nats a token.",
             "none",
-            [(f"adaptd_update_loss{{{TASK}}}", "{{task}} {{point}}")],
+            [(f"adaptd_update_loss{{{TASK}}}", "{{task}} {{method}} {{point}}")],
         ),
         Panel(
             "Attempts",

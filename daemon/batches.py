@@ -7,20 +7,27 @@ transaction: the update exists if and only if its pool is reserved (I3).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from consumers.cleaning import prompt_key
 from daemon.config import TaskConfig
+from daemon.leaks import gate_keys
 from daemon.methods_on import methods_on
 from learners.batching import BatchDecision, BatchEvidence, decide, measure
-from learners.router import answer_key, drop_leaks, offer, rows_of
+from learners.preference import (
+    PreferenceChoice,
+    choose_preference,
+    count_pairs,
+    roles_in_words,
+    without_preference,
+)
+from learners.router import Methods, drop_leaks, offer, rows_of
 from storage import buffer, decisions, updates
 from storage.errors import StalePool
-from storage.records import Decision, Example, Origin, Update
+from storage.records import Decision, Example, Origin, Row, Update
 from storage.store import Store
 
 MOST_OPEN = 5000  # examples looked at for one decision: a flood must not push honest ones out before caps are applied
@@ -40,8 +47,9 @@ class Batches:
     def consider(self, task: TaskConfig, tasks: Sequence[str], champion: str, unfinished: Update | None) -> None:
         """Decide, and begin an update against that champion if the batch is ripe and no update is at work."""
         now = self._clock()
-        evidence, no_method, news = self._store.read(lambda tx: gather(tx, task, tasks, now))
-        decision = _said(decide(evidence, task.batching), no_method, news)
+        found = self._store.read(lambda tx: gather(tx, task, tasks, now))
+        weighed = weigh(found, task, now)
+        decision = _said(weighed, found.news)
         if unfinished is not None:
             decision = replace(
                 decision, reason=f"{decision.reason}; update {unfinished.update_id} is {unfinished.state}"
@@ -49,48 +57,84 @@ class Batches:
         self._last[task.name] = decision
         if decision.ripe and unfinished is None:
             try:
-                self._store.write(lambda tx: _begin(tx, champion, decision, evidence, now))
+                self._store.write(lambda tx: _begin(tx, champion, decision, weighed.evidence, now))
             except StalePool:
                 return  # feedback came in between: look again
 
 
-def gather(
-    tx: Connection, task: TaskConfig, tasks: Sequence[str], now: datetime
-) -> tuple[BatchEvidence, Mapping[str, int], bool]:
-    """Everything the decision depends on, in one read: evidence, what no method can use, and whether there is news."""
+@dataclass(frozen=True)
+class Found:
+    """What the store knows of a task's batch. `examples` come with their rows, newest first, leaks left out."""
+
+    examples: Sequence[tuple[Example, tuple[Row, ...]]]
+    arrivals: Mapping[str, int]
+    signals: Sequence[tuple[datetime, float]]
+    news: bool
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """The policy's decision, on what, and what was not counted."""
+
+    decision: BatchDecision
+    evidence: BatchEvidence
+    no_method: Mapping[str, int]
+    preference: PreferenceChoice
+
+
+def gather(tx: Connection, task: TaskConfig, tasks: Sequence[str], now: datetime) -> Found:
+    """Everything the decision depends on, in one read."""
     settled_before = now - timedelta(seconds=task.rewards.settle)
-    found = buffer.open_examples(tx, task.name, settled_before=settled_before, limit=MOST_OPEN)
-    usable = without_leaks(tx, task, found, now)
-    halved = buffer.half_weighted(tx, task.name, [Origin(e.interaction_id, e.revision) for e in usable])
-    offered = offer(usable, task.rewards, now, methods_on(task), halved)
+    open_ones = buffer.open_examples(tx, task.name, settled_before=settled_before, limit=MOST_OPEN)
     window = now - timedelta(seconds=task.batching.max_wait)
-    waits = [example.last_signal_at for example in usable if example.last_signal_at]
+    return Found(
+        examples=_with_rows(tx, task, open_ones, now),
+        arrivals={name: buffer.arrivals(tx, name, window) for name in tasks},
+        signals=buffer.recent_signals(tx, task.name, RECENT_SIGNALS),
+        news=_is_news(tx, task.name),
+    )
+
+
+def _with_rows(
+    tx: Connection, task: TaskConfig, found: Sequence[Example], now: datetime
+) -> list[tuple[Example, tuple[Row, ...]]]:
+    """Examples with what they teach, without those of which a row is one that the gate would know again."""
+    halved = buffer.half_weighted(tx, task.name, [Origin(e.interaction_id, e.revision) for e in found])
+    keys = gate_keys(tx, task)
+    rows = [(e, rows_of(e, task.rewards, now, Origin(e.interaction_id, e.revision) in halved)) for e in found]
+    return [(example, mine) for example, mine in rows if not drop_leaks(mine, keys, task.holdout.split)[1]]
+
+
+def weigh(found: Found, task: TaskConfig, now: datetime) -> Weighed:
+    """The decision with pairs; without them where the batch would hold too few for a preference phase.
+
+    So `have` counts a pair if and only if the update that it would start trains on pairs.
+    """
+    methods = methods_on(task)
+    decision, evidence, no_method = _decide(found, task, now, methods)
+    counted = set(decision.counted)
+    rows = [row for _, mine in found.examples for row in mine if row.origin in counted]
+    choice = choose_preference(task.learners.preference, count_pairs(rows, methods))
+    if not choice.on and len(methods) > 1:
+        decision, evidence, no_method = _decide(found, task, now, without_preference(methods))
+    return Weighed(decision, evidence, no_method, choice)
+
+
+def _decide(
+    found: Found, task: TaskConfig, now: datetime, methods: Methods
+) -> tuple[BatchDecision, BatchEvidence, Mapping[str, int]]:
+    offered = offer(found.examples, task.rewards, now, methods)
+    waits = [example.last_signal_at for example, _ in found.examples if example.last_signal_at]
     evidence = measure(
         task.name,
         now,
         task.batching,
-        arrivals={name: buffer.arrivals(tx, name, window) for name in tasks},
-        signals=buffer.recent_signals(tx, task.name, RECENT_SIGNALS),
+        arrivals=found.arrivals,
+        signals=found.signals,
         oldest_at=min(waits, default=None),
         examples=offered.examples,
     )
-    return evidence, offered.no_method, _is_news(tx, task.name)
-
-
-def without_leaks(tx: Connection, task: TaskConfig, found: Sequence[Example], now: datetime) -> list[Example]:
-    """Examples of which no row is one that the gate would know again."""
-    keys = _gate_keys(buffer.gate_examples(tx, task.name), task)
-    return [
-        example for example in found if not drop_leaks(rows_of(example, task.rewards, now), keys, task.holdout.split)[1]
-    ]
-
-
-def _gate_keys(gate: Sequence[Example], task: TaskConfig) -> Collection[str]:
-    if task.holdout.split == "prompt":
-        return {prompt_key(example.messages) for example in gate}
-    texts = [(e.messages, t.text) for e in gate for t in (e.correction, e.demonstration) if t is not None]
-    texts += [(e.messages, e.response) for e in gate if e.response]
-    return {answer_key(messages, text) for messages, text in texts}
+    return decide(evidence, task.batching), evidence, offered.no_method
 
 
 def _is_news(tx: Connection, task: str) -> bool:
@@ -102,11 +146,11 @@ def _is_news(tx: Connection, task: str) -> bool:
     return buffer.arrivals(tx, task, last.created_at) > 0
 
 
-def _said(decision: BatchDecision, no_method: Mapping[str, int], news: bool) -> BatchDecision:
+def _said(weighed: Weighed, news: bool) -> BatchDecision:
     """The decision with what the policy cannot know."""
-    reason = decision.reason
-    if no_method:
-        reason += "; not counted: " + ", ".join(f"{count} {why} (no method)" for why, count in no_method.items())
+    decision, reason = weighed.decision, weighed.decision.reason
+    if weighed.no_method:
+        reason += f"; not counted: {roles_in_words(weighed.no_method, weighed.preference)}"
     if decision.ripe and not news:
         reason += "; waiting for new feedback, since the last update changed nothing"
         return replace(decision, ripe=False, state="waiting", reason=reason, pool=(), batch=())

@@ -28,9 +28,11 @@ from daemon.settings import ApiSettings, EngineSettings, ReleaseSettings, Update
 from learners.batching import BatchingSettings
 from learners.folds import HoldoutSettings
 from learners.gate import GateSettings
+from learners.methods.dpo import DpoSettings
 from learners.methods.noop import NoopSettings
 from learners.methods.sft import SftSettings
 from learners.model import ModelSettings
+from learners.preference import MIN_PAIRS, Preference
 from learners.validators import open_validator, validator
 from storage.dialects.sqlite import path_of
 from storage.errors import StorageError
@@ -58,10 +60,20 @@ def _source_kind(value: Mapping[str, Any]) -> type[SourceSettings]:
 AnySource = Annotated[SerializeAsAny[SourceSettings], BeforeValidator(_source)]
 
 
+def _off(value: Any) -> Any:
+    """To some YAML readers `off` is false."""
+    return "off" if value is False else value
+
+
 class LearnerSwitches(Settings):
     """`learners:` which switchable parts of an update are on."""
 
     curriculum: bool = setting(False, doc="Order the rows of an update from easy to hard.")
+    preference: Annotated[Preference, BeforeValidator(_off)] = setting(
+        "auto",
+        doc=f"Learn from preferences, by DPO after SFT: auto does where a batch has {MIN_PAIRS} untied pairs or more, "
+        "dpo always, off never.",
+    )
 
 
 class ValidatorChoice(Settings):
@@ -81,6 +93,7 @@ class TaskSettings(Settings):
     gate: dict[str, Any] = setting({}, doc="Keys of `gate` that differ.")
     learners: dict[str, Any] = setting({}, doc="Keys of `learners` that differ.")
     sft: dict[str, Any] = setting({}, doc="Keys of `updates.sft` that differ.")
+    dpo: dict[str, Any] = setting({}, doc="Keys of `updates.dpo` that differ.")
 
 
 class TaskConfig(Settings):
@@ -95,6 +108,7 @@ class TaskConfig(Settings):
     learners: LearnerSwitches
     method: str
     sft: SftSettings
+    dpo: DpoSettings
     noop: NoopSettings
 
 
@@ -150,6 +164,7 @@ class Config(Settings):
             learners=_overlaid(self.learners, own.learners),
             method=self.updates.method,
             sft=_overlaid(self.updates.sft, own.sft),
+            dpo=_overlaid(self.updates.dpo, own.dpo),
             noop=self.updates.noop,
         )
 
@@ -236,8 +251,8 @@ def _task_faults(config: Config) -> list[Fault]:
     faults = []
     for name, own in config.tasks.items():
         faults += _name_faults(name, config.limits)
-        for section in ("rewards", "batching", "holdout", "gate", "learners", "sft"):
-            whole = config.updates.sft if section == "sft" else getattr(config, section)
+        for section in ("rewards", "batching", "holdout", "gate", "learners", "sft", "dpo"):
+            whole = getattr(config.updates if section in ("sft", "dpo") else config, section)
             try:
                 _overlaid(whole, getattr(own, section))
             except ValidationError as error:

@@ -18,7 +18,7 @@ from consumers.rewards import aged_out, decay
 from daemon.config import Config, TaskConfig
 from daemon.jobs import Crashed, Done, Jobs
 from learners import job as contract
-from learners.gate import Answer, GateRow, Judgement, judge, newest_fairly, wait_for
+from learners.gate import Answer, GateRow, Judgement, Likelihood, judge, newest_fairly, wait_for
 from learners.job_files import read_answers, read_result, write_job, write_prompts
 from storage import buffer, decisions, registry, updates
 from storage.artifacts import Artifacts
@@ -99,8 +99,9 @@ class Judging:
         candidate = registry.get_adapter(tx, update.candidate)
         assert champion is not None, "a line's champion is registered"
         assert candidate is not None, "a candidate is registered before its update is trained"
-        prompts = _prompts(_newest_fairly(tx, task), task, self._clock())
-        entries = _entries(tx, update.task, task, prompts)
+        examples = _newest_fairly(tx, task)
+        prompts = _prompts(examples, task, self._clock())
+        entries = _entries(tx, update.task, task, prompts, capped=len(examples) >= task.holdout.cap)
         return _Bench(champion, candidate, prompts, entries, tuple(updates.looks(tx, update.update_id)))
 
     def _start(self, update: Update, task: TaskConfig, bench: _Bench, engine: EngineAt) -> None:
@@ -237,14 +238,20 @@ def _newest_fairly(tx: Connection, task: TaskConfig) -> list[Example]:
 
 
 def _prompts(examples: Sequence[Example], task: TaskConfig, now: datetime) -> tuple[contract.Prompt, ...]:
-    """What candidate and champion are asked; users become numbers that mean nothing outside this job."""
+    """What candidate and champion are asked; users become numbers that mean nothing outside this job.
+
+    Where only human texts decide, what has none (a tie, a thumb) is not asked.
+    """
     numbers: dict[str, int] = {}
     fresh = [e for e in examples if e.messages and not aged_out(e.effective_at, now, task.rewards)]
+    if task.validator is None:
+        fresh = [example for example in fresh if _target(example) or _compared(example)]
     return tuple(
         contract.Prompt(
             id=example.interaction_id,
             messages=example.messages,
             target=_target(example),
+            pair=_compared(example),
             weight=decay(example.effective_at, now, task.rewards.half_life),
             user=numbers.setdefault(example.user_id, len(numbers)) if example.user_id else None,
         )
@@ -258,12 +265,19 @@ def _target(example: Example) -> str | None:
     return max(written, key=lambda text: text.effective_at).text if written else None
 
 
-def _entries(tx: Connection, name: str, task: TaskConfig, prompts: Sequence[contract.Prompt]) -> int:
+def _compared(example: Example) -> contract.Compared | None:
+    """The latest of its pairs that is no tie."""
+    pairs = [pair for pair in example.pairs if not pair.tie]
+    newest = max(pairs, key=lambda pair: pair.effective_at, default=None)
+    return None if newest is None else contract.Compared(chosen=newest.chosen, rejected=newest.rejected)
+
+
+def _entries(tx: Connection, name: str, task: TaskConfig, prompts: Sequence[contract.Prompt], *, capped: bool) -> int:
     """How many prompts the primary could be read on, those beyond the cap included."""
     if task.gate.primary == "validator" or (task.gate.primary == "auto" and task.validator is not None):
-        return len(prompts) if len(prompts) < task.holdout.cap else buffer.buffer_counts(tx, name).gate
-    with_target = sum(prompt.target is not None for prompt in prompts)
-    return with_target if len(prompts) < task.holdout.cap else buffer.buffer_counts(tx, name).gate_labelled
+        return buffer.buffer_counts(tx, name).gate if capped else len(prompts)
+    readable = sum(prompt.target is not None or prompt.pair is not None for prompt in prompts)
+    return buffer.buffer_counts(tx, name).gate_labelled if capped else readable
 
 
 def _gate_rows(pairs: Sequence[contract.AnswerPair]) -> list[GateRow]:
@@ -274,6 +288,8 @@ def _gate_rows(pairs: Sequence[contract.AnswerPair]) -> list[GateRow]:
             candidate=_answer(pair.candidate),
             champion=_answer(pair.champion),
             target=pair.target,
+            chosen=pair.pair.chosen if pair.pair else None,
+            rejected=pair.pair.rejected if pair.pair else None,
             user=None if pair.user is None else str(pair.user),
         )
         for pair in pairs
@@ -288,7 +304,13 @@ def _answer(said: contract.JudgedAnswer) -> Answer:
         nll_per_token=said.nll_per_token,
         tokens=said.tokens,
         finish_reason=said.finish_reason,
+        chosen=_likelihood(said.chosen),
+        rejected=_likelihood(said.rejected),
     )
+
+
+def _likelihood(measured: contract.Likelihood | None) -> Likelihood | None:
+    return None if measured is None else Likelihood(measured.nll, measured.tokens)
 
 
 def _human_texts(tx: Connection, task_name: str, now: datetime, task: TaskConfig) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from daemon.release.directory import Settings as DirectoryTargetSettings
 from daemon.release.engine import Settings as EngineTargetSettings
+from learners.methods.dpo import DpoSettings
 from learners.methods.noop import NoopSettings
 from learners.methods.sft import SftSettings
 from storage.records.settings import DurationS, Settings, SizeBytes, setting
@@ -30,7 +31,9 @@ class UpdateSettings(Settings):
     executor: Literal["local"] = setting("local", doc="Which machine trains.", live=False)
     backend: Literal["trl"] = setting("trl", doc="Whose trainer.", live=False)
     method: Literal["sft", "noop"] = setting(
-        "sft", doc="`sft` learns; `noop` writes a seeded random adapter, for tests."
+        "sft",
+        doc="`sft` learns, and from preferences as `learners.preference` says; `noop` writes a seeded random adapter, "
+        "for tests.",
     )
     max_running: int = setting(1, doc="Updates that may train at the same time, over all tasks.", unit="updates", ge=1)
     time_limit: DurationS = setting(7200.0, doc="An attempt that takes longer is killed and retried.")
@@ -43,6 +46,7 @@ class UpdateSettings(Settings):
     start_budget: DurationS = setting(600.0, doc="How long training from the base on everything learned may take.")
     seed: int = setting(0, doc="Seed of training; each update adds its number.", unit="seed")
     sft: SftSettings = setting(SftSettings(), doc="Supervised fine-tuning.")
+    dpo: DpoSettings = setting(DpoSettings(), doc="Learning from preferences.")
     noop: NoopSettings = setting(NoopSettings(), doc="The method that learns nothing, for tests.")
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -17,37 +16,24 @@ from pathlib import Path
 import structlog
 from sqlalchemy import Connection
 
-from consumers.rewards import decay, normalise
+from consumers.rewards import decay
 from daemon.config import Config, TaskConfig
 from daemon.jobs import Crashed, Done, Jobs, Lost, Running
+from daemon.material import Material, gather, nothing_left, phases_of, routing, row_passes
 from daemon.methods_on import methods_on
 from learners import job as contract
 from learners.job_files import read_job, read_result, read_rows, write_job, write_rows
-from learners.methods.sft import steps_for
-from learners.replay import StartChoice, StartEvidence, choose_start, sample_replay
-from learners.router import route, rows_of
+from learners.preference import PhaseRows, rows_to_judge_by, rows_to_train
+from learners.replay import StartChoice, StartEvidence, choose_start
 from storage import buffer, decisions, registry, updates
 from storage.artifacts import Artifacts
 from storage.errors import StorageError
-from storage.records import Adapter, Decision, Origin, Row, Update
+from storage.records import Adapter, Decision, Update
 from storage.store import Store
 
 log = structlog.get_logger(__name__)
 
-MOST_LEARNED = 2000  # learned examples that replay is drawn from
-MOST_DEV = 200
 _HOW = {True: "goes on from its checkpoint", False: "starts anew"}
-
-
-@dataclass(frozen=True)
-class _Material:
-    """What one attempt is made of."""
-
-    batch: tuple[Row, ...]
-    learned: tuple[Row, ...]
-    dev: tuple[Row, ...]
-    champion: Adapter
-    version: int
 
 
 class Training:
@@ -68,27 +54,31 @@ class Training:
     def start(self, update: Update, task: TaskConfig) -> None:
         """Queued to running."""
         now = self._clock()
-        material = self._store.read(lambda tx: self._gather(tx, update, task, now))
+        material = self._store.read(lambda tx: gather(tx, update, task, now))
         if not material.batch:
-            self._fail(update, "nothing of the batch can be learned any more: it was retracted or aged out")
+            self._fail(update, nothing_left(material))
             return
         candidate = f"{update.task}@v{material.version}"
         choice = self._choose(material, task)
-        if (left := self._left_off(update, material, candidate)) is not None:
+        phases = phases_of(material, task, choice.replay, seed=update.update_id)
+        used = {row.origin.interaction_id for row in material.batch}
+        batch = [entry for entry in update.report["batch"] if entry[0] in used]  # the rest goes back, not learned
+        if (left := self._left_off(update, material, phases, candidate)) is not None:
             self._jobs.start(update, "train", partial(_go_on, left))
-            report = {**update.report, "resumed": f"from the checkpoint of {left.name}"}
+            report = {**update.report, "batch": batch, "resumed": f"from the checkpoint of {left.name}"}
         else:
             self._jobs.start(
                 update,
                 "train",
-                lambda folder, attempt: self._write(folder, attempt, update, task, material, choice, candidate),
+                lambda folder, attempt: self._write(folder, attempt, update, task, material, phases, choice, candidate),
             )
-            report = {**update.report, "start": choice.reason, "learners": task.learners.model_dump()}
-        size = len({row.origin.interaction_id for row in material.batch})
+            learners = task.learners.model_dump()
+            routed = routing(material, phases)
+            report = {**update.report, "batch": batch, "start": choice.reason, "learners": learners, **routed}
         try:
             self._store.write(
                 lambda tx: updates.change_update(
-                    tx, update, "running", now, candidate=candidate, batch_size=size, report=report
+                    tx, update, "running", now, candidate=candidate, batch_size=len(used), report=report
                 )
             )
         except StorageError:
@@ -130,39 +120,19 @@ class Training:
 
         self._store.write(change)
 
-    def _left_off(self, update: Update, material: _Material, candidate: str) -> Path | None:
-        """The attempt to go on with: its checkpoint is of this candidate and base, and no row of it was withdrawn."""
+    def _left_off(self, update: Update, material: Material, phases: Sequence[PhaseRows], candidate: str) -> Path | None:
+        """The attempt to go on with: its checkpoint is of this candidate and base, its phases are those that would be
+        trained now, and no row of it was withdrawn."""
         folder = self._jobs.left_off(update)
         if folder is None:
             return None
         job, known = read_job(folder), {row.origin for row in (*material.batch, *material.learned)}
-        same = isinstance(job, contract.TrainJob) and (job.candidate, job.base) == (candidate, self._base)
+        if not isinstance(job, contract.TrainJob) or (job.candidate, job.base) != (candidate, self._base):
+            return None
+        same = [phase.method for phase in job.phases] == [phase.method for phase in phases]
         return folder if same and {row.origin for row in read_rows(folder / contract.ROWS)} <= known else None
 
-    def _gather(self, tx: Connection, update: Update, task: TaskConfig, now: datetime) -> _Material:
-        pool = dict(buffer.reserved_examples(tx, update.update_id))
-        chosen = [origin for entry in update.report["batch"] if (origin := Origin(*entry)) in pool]
-        halved = buffer.half_weighted(tx, update.task, chosen)
-        fresh = [row for o in chosen for row in rows_of(pool[o], task.rewards, now, half_weight=o in halved)]
-        learned = buffer.learned_examples(tx, update.task, MOST_LEARNED)
-        again = [row for example in learned for row in rows_of(example, task.rewards, now)]
-        dev = [row for e in buffer.dev_examples(tx, update.task, MOST_DEV) for row in rows_of(e, task.rewards, now)]
-        routed = self._routed([*fresh, *again], task)  # together, so that their weights stay comparable
-        new = {origin.interaction_id for origin in chosen}
-        champion = registry.get_adapter(tx, update.champion)
-        assert champion is not None, "an update's champion is registered before the update is made"
-        return _Material(
-            batch=tuple(row for row in routed if row.origin.interaction_id in new),
-            learned=tuple(row for row in routed if row.origin.interaction_id not in new),
-            dev=self._routed(dev, task),
-            champion=champion,
-            version=registry.next_version(tx, update.task),
-        )
-
-    def _routed(self, rows: Sequence[Row], task: TaskConfig) -> tuple[Row, ...]:
-        return route(rows, methods_on(task)).by_method.get(task.method, ())
-
-    def _choose(self, material: _Material, task: TaskConfig) -> StartChoice:
+    def _choose(self, material: Material, task: TaskConfig) -> StartChoice:
         limits = self._config().updates
         effective = sum(decay(row.effective_at, self._clock(), task.rewards.half_life) for row in material.learned)
         rows = len(material.batch)
@@ -172,7 +142,7 @@ class Training:
             learned_rows=len(material.learned),
             learned_effective=effective,
             row_s=None,
-            passes=steps_for(rows, task.sft) * task.sft.batch_size / rows,
+            passes=row_passes(material, task),
             budget_s=limits.start_budget,
         )
         return choose_start(limits.start, evidence)
@@ -183,22 +153,34 @@ class Training:
         attempt: int,
         update: Update,
         task: TaskConfig,
-        material: _Material,
+        material: Material,
+        phases: Sequence[PhaseRows],
         choice: StartChoice,
         candidate: str,
     ) -> None:
-        without = {row.origin.interaction_id for row in material.batch}
-        replay = sample_replay(material.learned, choice.replay, update.update_id, without=without)
-        write_rows(folder / contract.ROWS, _weighed([*material.batch, *replay]))
-        write_rows(folder / contract.DEV_ROWS, _weighed(list(material.dev)))
-        write_job(folder, self._job(attempt, update, task, material.champion, choice, candidate))
+        settings = {method.name: settings.model_dump() for method, settings in methods_on(task)}
+        rows = [rows_to_train(phase) for phase in phases]
+        dev = [rows_to_judge_by(phase) for phase in phases]
+        told = tuple(
+            contract.Phase(method=phase.method, settings=settings[phase.method], rows=len(mine), dev_rows=len(judging))
+            for phase, mine, judging in zip(phases, rows, dev, strict=True)
+        )
+        write_rows(folder / contract.ROWS, [row for mine in rows for row in mine])
+        write_rows(folder / contract.DEV_ROWS, [row for judging in dev for row in judging])
+        write_job(folder, self._job(attempt, update, task, material.champion, told, choice, candidate))
 
     def _job(
-        self, attempt: int, update: Update, task: TaskConfig, champion: Adapter, choice: StartChoice, candidate: str
+        self,
+        attempt: int,
+        update: Update,
+        task: TaskConfig,
+        champion: Adapter,
+        phases: tuple[contract.Phase, ...],
+        choice: StartChoice,
+        candidate: str,
     ) -> contract.TrainJob:
         config = self._config()
         path = self._artifacts.path_of(champion) if choice.mode == "champion" else None
-        ((method, settings),) = methods_on(task)
         return contract.TrainJob(
             task=update.task,
             update_id=update.update_id,
@@ -206,12 +188,11 @@ class Training:
             threads=config.updates.threads,
             time_limit_s=config.updates.time_limit,
             candidate=candidate,
-            method=method.name,
+            phases=phases,
             seed=config.updates.seed + update.update_id,
             base=self._base,
             start=contract.Start(mode=choice.mode, adapter_path=str(path) if path else None),
             model=contract.Model.model_validate(config.model.model_dump(include={"max_context", "lora"})),
-            settings=settings.model_dump(),
             learners=contract.LearnersOn(curriculum=task.learners.curriculum),
         )
 
@@ -294,12 +275,6 @@ def _go_on(left: Path, folder: Path, attempt: int) -> None:
         shutil.copyfile(left / name, folder / name)
     shutil.copytree(left / contract.CHECKPOINT, folder / contract.CHECKPOINT)
     write_job(folder, job.model_copy(update={"attempt": attempt}))
-
-
-def _weighed(rows: list[Row]) -> list[Row]:
-    """Weights brought to mean 1 and capped, over all rows of the update together."""
-    weights = normalise([row.weight for row in rows])
-    return [replace(row, weight=weight) for row, weight in zip(rows, weights, strict=True)]
 
 
 def _manifest(update: Update, result: contract.TrainResult, base: contract.Base) -> dict[str, object]:

@@ -84,7 +84,7 @@ class BatchDecision:
     """`have` of `need` examples after at most `cap` a user, of `users` users, and why.
 
     `pool` (newest first) is what an update may reserve, `batch` (heaviest first) what it would use without a selector;
-    both are empty while waiting.
+    both are empty while waiting. `counted` is the batch as it would be, also while waiting.
     """
 
     ripe: bool
@@ -96,6 +96,7 @@ class BatchDecision:
     reason: str
     pool: tuple[Origin, ...]
     batch: tuple[Origin, ...]
+    counted: tuple[Origin, ...] = ()
 
 
 def measure(
@@ -168,6 +169,7 @@ def decide(evidence: BatchEvidence, settings: BatchingSettings) -> BatchDecision
         reason=f"{len(admitted)} of {need} examples, {users} of {settings.min_users} users: {', '.join(because)}",
         pool=tuple(example.origin for example in pool) if ripe else (),
         batch=tuple(example.origin for example in batch) if ripe else (),
+        counted=tuple(example.origin for example in batch),
     )
 
 

@@ -5,6 +5,7 @@ all four. The daemon writes `job.json` and the rows or prompts, the worker every
 atomically: a directory without it is an attempt that did not end.
 
     train     job.json rows.jsonl dev.jsonl             -> plan.jsonl progress.jsonl heartbeat adapter/ result.json
+              in phases: one method after the other, each on rows of its own
     evaluate  job.json prompts.jsonl                    -> answers.jsonl progress.jsonl heartbeat result.json
 
 A train worker that is asked to end leaves `checkpoint/` instead of a result, where its method can go on from one; the
@@ -89,17 +90,28 @@ class _Job(_Frozen):
     time_limit_s: float | None = Field(None, gt=0)
 
 
+class Phase(_Frozen):
+    """One method at work, on the next `rows` lines of rows.jsonl and `dev_rows` of dev.jsonl after the phase before it.
+
+    null is all that are left. `settings` are the method's own (`learners.methods`).
+    """
+
+    method: str
+    settings: dict[str, Any] = {}
+    rows: int | None = Field(None, ge=0)
+    dev_rows: int | None = Field(None, ge=0)
+
+
 class TrainJob(_Job):
-    """Make `candidate` from `rows.jsonl`. `settings` are the method's own (`learners.methods`)."""
+    """Make `candidate` from `rows.jsonl`, in phases: each goes on from where the one before it ended."""
 
     kind: Literal["train"] = "train"
     candidate: str
-    method: str
+    phases: tuple[Phase, ...] = Field(min_length=1)
     seed: int
     base: Base
     start: Start
     model: Model = Model()
-    settings: dict[str, Any] = {}
     learners: LearnersOn = LearnersOn()
 
 
@@ -144,18 +156,26 @@ class EvaluateJob(_Job):
 
 
 class PlanStep(_Frozen):
-    """One optimizer step: the lines of rows.jsonl (from 0) that it trains on, in order."""
+    """One optimizer step: its phase by method, and the lines of rows.jsonl (from 0) that it trains on, in order.
+
+    `step` counts on through all phases.
+    """
 
     step: int = Field(ge=0)
+    phase: str
     rows: tuple[int, ...]
 
 
 class Progress(_Frozen):
-    """A sign of life with numbers. `done` of `total` are steps or answers; losses are in nats a token."""
+    """A sign of life with numbers. `done` of `total` are steps of all phases, or answers; `phase` is a method.
+
+    Losses are the method's own: nats a token for sft, and not to be compared between methods.
+    """
 
     at: datetime
     done: int
     total: int
+    phase: str | None = None
     loss: float | None = None
     dev_loss: float | None = None
 
@@ -178,16 +198,12 @@ class _Result(_Frozen):
     warm: bool = False
 
 
-class TrainResult(_Result):
-    """What came of a train job. With `outcome: failed` there is no adapter, and `reason` says why.
+class PhaseResult(_Frozen):
+    """What one phase did. `kl` is from where it began; losses are the method's own.
 
-    `kl` is the mean over completion tokens of KL(candidate || start policy) in nats, on rows of its own batch.
-    `dropped` counts rows that were not trained on, by reason. `files` maps the adapter's files to their sha256.
+    `dropped` counts rows that were not trained on, by reason; a phase that lost all of them has no steps.
     """
 
-    kind: Literal["train"] = "train"
-    outcome: Literal["trained", "failed"]
-    candidate: str
     method: str
     rows: int = 0
     dropped: dict[str, int] = {}
@@ -200,11 +216,27 @@ class TrainResult(_Result):
     last_loss: float | None = None
     dev_loss: float | None = None
     kl: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+class TrainResult(_Result):
+    """What came of a train job. With `outcome: failed` there is no adapter, and `reason` says why.
+
+    `rows` and `steps` are over all phases. `kl` is the mean over completion tokens of KL(candidate || start policy) in
+    nats, on rows of its own batch. `files` maps the adapter's files to their sha256.
+    """
+
+    kind: Literal["train"] = "train"
+    outcome: Literal["trained", "failed"]
+    candidate: str
+    phases: tuple[PhaseResult, ...] = ()
+    rows: int = 0
+    steps: int = 0
+    kl: float | None = None
     files: dict[str, str] = {}
     size_bytes: int = 0
     probes: tuple[Probe, ...] = ()
     template_hash: str | None = None
-    notes: tuple[str, ...] = ()
     versions: dict[str, str] = {}
 
 
@@ -222,20 +254,39 @@ class EvaluateResult(_Result):
     champion_score: float | None = None
 
 
+class Compared(_Frozen):
+    """Two texts of which a human chose one."""
+
+    chosen: str
+    rejected: str
+
+
 class Prompt(_Frozen):
-    """One thing to ask. `target` is a human's text, where there is one; `user` numbers users within this job."""
+    """One thing to ask. `target` is a human's text and `pair` a human's choice, where there is one.
+
+    `user` numbers users within this job.
+    """
 
     id: str
     messages: tuple[Message, ...]
     target: str | None = None
+    pair: Compared | None = None
     weight: float = Field(1.0, ge=0)
     user: int | None = None
+
+
+class Likelihood(_Frozen):
+    """How likely a contender holds a text: `nll` is the sum over its `tokens`, in nats."""
+
+    nll: float
+    tokens: int = Field(ge=1)
 
 
 class JudgedAnswer(_Frozen):
     """What one contender said. `score` and `checks` are the validator's; `nll_per_token` is of the human target.
 
     `entropy` (nats) is the mean entropy of the next-token distribution over the target, where the engine tells.
+    `chosen` and `rejected` are of the pair; a text that is too long for the engine has none.
     """
 
     text: str
@@ -247,6 +298,8 @@ class JudgedAnswer(_Frozen):
     parts: dict[str, float] = {}
     nll_per_token: float | None = None
     entropy: float | None = None
+    chosen: Likelihood | None = None
+    rejected: Likelihood | None = None
 
 
 class AnswerPair(_Frozen):
@@ -257,4 +310,5 @@ class AnswerPair(_Frozen):
     candidate: JudgedAnswer
     champion: JudgedAnswer
     target: str | None = None
+    pair: Compared | None = None
     user: int | None = None

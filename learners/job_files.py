@@ -87,8 +87,10 @@ def read_rows(path: Path) -> tuple[Row, ...]:
     return rows
 
 
-def write_plan(directory: Path, steps: Iterable[Sequence[int]]) -> None:
-    _write_models(directory / PLAN, [PlanStep(step=i, rows=tuple(rows)) for i, rows in enumerate(steps)])
+def write_plan(directory: Path, phases: Iterable[tuple[str, Iterable[Sequence[int]]]]) -> None:
+    """The steps of each phase, by its method, in the order in which they train."""
+    steps = [(method, rows) for method, steps in phases for rows in steps]
+    _write_models(directory / PLAN, [PlanStep(step=i, phase=m, rows=tuple(rows)) for i, (m, rows) in enumerate(steps)])
 
 
 def read_plan(directory: Path) -> tuple[PlanStep, ...]:

@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil
 from random import Random
+from typing import Literal
+
+PASSES = 12
+MIN_STEPS = 25
+MAX_STEPS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +22,13 @@ class Plan:
     """Per step, places in the list of rows that was planned for."""
 
     steps: tuple[tuple[int, ...], ...]
+
+
+def steps_for(rows: int, batch_size: int, steps: Literal["auto"] | int) -> int:
+    """Optimizer steps for so many rows: what is set, else `PASSES` passes within [MIN_STEPS, MAX_STEPS]."""
+    if steps != "auto":
+        return steps
+    return max(MIN_STEPS, min(MAX_STEPS, ceil(PASSES * rows / min(batch_size, rows))))
 
 
 def random_plan(n_rows: int, *, batch_size: int, steps: int, seed: int) -> Plan:

@@ -39,10 +39,14 @@ Methods = Sequence[tuple[Taker, Any]]  # each enabled method with its settings, 
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """Rows by method, weights normalised to mean 1 in each; and how many rows of which role nobody learns from."""
+    """Rows by method, weights normalised to mean 1 in each.
+
+    By role: `no_method`, how many rows nobody learns from; `gave_way`, how many yielded to a row of the same example.
+    """
 
     by_method: Mapping[str, tuple[Row, ...]]
     no_method: Mapping[str, int]
+    gave_way: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,27 +148,30 @@ def _origin(example: Example) -> Origin:
 def route(rows: Iterable[Row], methods: Methods) -> Routed:
     """Each row to the first method that takes it: a row trains in one phase only.
 
-    Within a method, a response gives way to a target of the same example: the human who corrected it said that it is
-    not yet what should be imitated.
+    A response gives way to a target of the same example: the human who corrected it said that it is not yet what should
+    be imitated. A pair gives way where its chosen text is imitated already: no text is trained on twice.
     """
+    found = [(row, _taker(row, methods)) for row in rows]
+    corrected = {row.origin for row, method in found if method and row.role == "target"}
+    left = [(row, method) for row, method in found if not (row.role == "response" and row.origin in corrected)]
+    nobody: Counter[str] = Counter(row.role for row, method in left if method is None)
+    imitated = {_text_of(row) for row, method in left if method and row.role != "pair"}
     taken: dict[str, list[Row]] = {}
-    nobody: Counter[str] = Counter()
-    for row in rows:
-        method = _taker(row, methods)
-        if method:
+    for row, method in left:
+        if method and not (row.role == "pair" and _text_of(row) in imitated):
             taken.setdefault(method, []).append(row)
-        else:
-            nobody[row.role] += 1
-    return Routed({name: _weighed(_without_corrected(found)) for name, found in taken.items()}, dict(nobody))
+    gave_way: Counter[str] = Counter(row.role for row, _ in found)
+    gave_way.subtract(nobody)
+    gave_way.subtract(row.role for rows_taken in taken.values() for row in rows_taken)
+    return Routed({name: _weighed(mine) for name, mine in taken.items()}, dict(nobody), dict(+gave_way))
 
 
 def _taker(row: Row, methods: Methods) -> str | None:
     return next((method.name for method, settings in methods if method.takes(row, settings)), None)
 
 
-def _without_corrected(rows: Sequence[Row]) -> list[Row]:
-    corrected = {row.origin for row in rows if row.role == "target"}
-    return [row for row in rows if row.role != "response" or row.origin not in corrected]
+def _text_of(row: Row) -> tuple[str, str]:
+    return row.origin.interaction_id, row.completion.strip()
 
 
 def _weighed(rows: Sequence[Row]) -> tuple[Row, ...]:
@@ -173,20 +180,16 @@ def _weighed(rows: Sequence[Row]) -> tuple[Row, ...]:
 
 
 def offer(
-    examples: Sequence[Example],
-    rewards: RewardSettings,
-    now: datetime,
-    methods: Methods,
-    half_weight: Collection[Origin] = (),
+    examples: Sequence[tuple[Example, Sequence[Row]]], rewards: RewardSettings, now: datetime, methods: Methods
 ) -> Offered:
     """Which examples some method makes a row of, each with the weight of its heaviest row, for `batching.decide`.
 
-    The rest are counted by why: the role of a row that no method takes, `aged out`, or `no row` (nothing to learn).
+    Each comes with its `rows_of`. The rest are counted by why: the role of a row that no method takes, `aged out`, or
+    `no row` (nothing to learn, as from a tie).
     """
     offered: list[BatchExample] = []
     nobody: Counter[str] = Counter()
-    for example in examples:
-        rows = rows_of(example, rewards, now, _origin(example) in half_weight)
+    for example, rows in examples:
         weights = [row.weight for row in rows if _taker(row, methods)]
         if weights:
             offered.append(BatchExample(_origin(example), example.users, max(weights)))

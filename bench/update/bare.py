@@ -15,7 +15,8 @@ from typing import Any
 
 from learners.job import ROWS, TrainJob
 from learners.job_files import read_job, read_rows
-from learners.methods.sft import SftSettings, steps_for
+from learners.methods.sft import SftSettings
+from learners.plan import steps_for
 from storage.records import Row
 
 
@@ -62,11 +63,11 @@ def _example(row: Row) -> dict[str, Any]:
 
 
 def _arguments(trl: Any, job: TrainJob, rows: int, scratch: Path) -> Any:
-    settings = SftSettings.model_validate(job.settings)
+    settings = SftSettings.model_validate(job.phases[0].settings)
     return trl.SFTConfig(
         output_dir=str(scratch),
         seed=job.seed,
-        max_steps=steps_for(rows, settings),
+        max_steps=steps_for(rows, settings.batch_size, settings.steps),
         per_device_train_batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
         max_length=job.model.max_context,

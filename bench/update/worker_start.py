@@ -14,7 +14,7 @@ from bench.reporting import ROOT
 from bench.update.material import TASK, rows
 from daemon.executors.local import LocalExecutor
 from learners.base import base_hash
-from learners.job import DEV_ROWS, ROWS, Base, Lora, Model, Start, TrainJob, TrainResult
+from learners.job import DEV_ROWS, ROWS, Base, Lora, Model, Phase, Start, TrainJob, TrainResult
 from learners.job_files import read_result, write_job, write_rows
 
 EXAMPLES = 20
@@ -45,12 +45,11 @@ def _job(directory: Path, base: Path, seed: int, threads: int) -> Path:
         task=TASK,
         update_id=1,
         candidate=f"{TASK}@v1",
-        method="sft",
+        phases=(Phase(method="sft", settings={"learning_rate": 2.5e-3}),),
         seed=seed,
         base=Base(path=str(base), hash=base_hash(base)),
         start=Start(mode="base"),
         model=Model(max_context=512, lora=Lora(dropout=0.0)),
-        settings={"learning_rate": 2.5e-3},
         threads=threads,
     )
     write_job(directory, job)

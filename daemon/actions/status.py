@@ -79,7 +79,7 @@ class ScoreStatus(BaseModel):
 class TaskStatus(BaseModel):
     champion: ChampionStatus | None
     batch: BatchStatus | None
-    learners: dict[str, bool]
+    learners: dict[str, bool | str]
     examples: dict[str, int]
     updates: UpdatesStatus
     scores: list[ScoreStatus]

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from daemon.actions.updates import cancel_update, list_updates, show_update
+from daemon.cli.one_update import lines_of
 from daemon.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, UrlOption, ask, out, print_json
 
 app = typer.Typer(no_args_is_help=True)
@@ -38,9 +39,16 @@ def list_(
 
 
 @app.command()
-def show(number: Number, config: ConfigOption = DEFAULT_CONFIG, url: UrlOption = None) -> None:
-    """One update with its attempts, looks and report, as JSON."""
-    print_json(ask(config, url, "GET", f"/v1/updates/{number}", lambda context: show_update(context, number)))
+def show(
+    number: Number, config: ConfigOption = DEFAULT_CONFIG, url: UrlOption = None, as_json: JsonOption = False
+) -> None:
+    """One update: rows by method, losses, looks and verdict; with --json everything that is known of it."""
+    found = ask(config, url, "GET", f"/v1/updates/{number}", lambda context: show_update(context, number))
+    if as_json:
+        print_json(found)
+        return
+    for line in lines_of(found):
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -236,9 +236,9 @@ UPDATE_LOSS = Metric(
     "update_loss",
     "gauge",
     "Updates",
-    "Loss of the last trained update, in nats a token.",
+    "Loss of the last trained update by method: in nats a token for sft, not to be compared between methods.",
     "Does training take anything in, and does dev agree?",
-    ("task", "point"),
+    ("task", "method", "point"),
 )
 VERDICTS = Metric(
     "verdicts",

@@ -132,9 +132,10 @@ def _newest(scores: Sequence[ScoreStatus], champion: str | None) -> list[ScoreSt
 
 
 def _loss(families: Families, name: str, tx: Connection) -> None:
-    """Of the last update that was trained."""
+    """Of the last update that was trained, by method: losses of two methods cannot be compared."""
     reports = (update.report.get("training") for update in updates.list_updates(tx, name, limit=KEPT_VERSIONS))
     training: Mapping[str, Any] = next((report for report in reports if report), {})
-    for point, key in LOSSES.items():
-        if training.get(key) is not None:
-            families.set(catalogue.UPDATE_LOSS, training[key], name, point)
+    for phase in training.get("phases", ()):
+        for point, key in LOSSES.items():
+            if phase.get(key) is not None:
+                families.set(catalogue.UPDATE_LOSS, phase[key], name, phase["method"], point)

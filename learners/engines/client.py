@@ -86,7 +86,19 @@ class EngineClient:
         return self._side_by_side(lambda at: self._answer(model, prompts[at], sampling, at), len(prompts))
 
     def score(self, model: str, items: Sequence[tuple[Sequence[Message], str]]) -> list[Scored]:
-        """The likelihood of each (messages, completion) under the model, in their order."""
+        """The likelihood of each (messages, completion) under the model, in their order; all must fit the context."""
+        scored = [one for one in self.score_what_fits(model, items) if one is not None]
+        if len(scored) < len(items):
+            raise EngineRefused(
+                400,
+                f"{len(items) - len(scored)} of {len(items)} items are longer than the context of the engine at "
+                f"{self.url}",
+                "Send shorter ones.",
+            )
+        return scored
+
+    def score_what_fits(self, model: str, items: Sequence[tuple[Sequence[Message], str]]) -> list[Scored | None]:
+        """As `score`, with None for an item that is longer than the engine's context."""
         starts = range(0, len(items), SCORE_CHUNK)
         chunks = self._side_by_side(
             lambda at: self._scores(model, items[starts[at] : starts[at] + SCORE_CHUNK]), len(starts)
@@ -134,10 +146,10 @@ class EngineClient:
         choice = found["choices"][0]
         return Answer(choice["message"]["content"] or "", choice["finish_reason"], found["usage"]["completion_tokens"])
 
-    def _scores(self, model: str, items: Sequence[tuple[Sequence[Message], str]]) -> list[Scored]:
+    def _scores(self, model: str, items: Sequence[tuple[Sequence[Message], str]]) -> list[Scored | None]:
         asked = [{"messages": as_chat(messages), "completion": completion} for messages, completion in items]
         results = self._json("POST", "/v1/score", {"model": model, "items": asked})["results"]
-        return [Scored(r["nll"], r["tokens"], r.get("entropy")) for r in results]
+        return [r and Scored(r["nll"], r["tokens"], r.get("entropy")) for r in results]
 
     def _side_by_side(self, ask: Callable[[int], T], count: int) -> list[T]:
         if not count:

@@ -14,7 +14,7 @@ from learners.errors import LearnerError
 from storage.records import Verdict
 from storage.records.settings import Settings, setting
 
-Primary = Literal["validator", "nll"]
+Primary = Literal["validator", "nll", "nll_chosen"]
 
 
 class GateSettings(Settings):
@@ -24,7 +24,7 @@ class GateSettings(Settings):
     primary: Literal["auto", "validator", "nll"] = setting(
         "auto",
         doc="What decides: the validator's score of generated answers, or how likely the adapter finds the texts that "
-        "humans wrote (nll). auto takes the validator where the task has one.",
+        "humans wrote or, where they only compared, chose (nll). auto takes the validator where the task has one.",
     )
     alpha: float = setting(
         0.05,
@@ -73,11 +73,24 @@ class EvidenceError(LearnerError):
 
 
 @dataclass(frozen=True, slots=True)
+class Likelihood:
+    """How likely an adapter holds a text: `nll` is the sum over its `tokens`, in nats."""
+
+    nll: float
+    tokens: int
+
+    @property
+    def nll_per_token(self) -> float:
+        return self.nll / self.tokens
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What one adapter said to one prompt.
 
     `score` in [0, 1] and `checks` are the validator's; `nll_per_token` is the negative log-likelihood, in nats per
-    token, of the row's human target under this adapter; `tokens` counts the generated answer.
+    token, of the row's human target under this adapter; `tokens` counts the generated answer. `chosen` and `rejected`
+    are the texts that a human compared.
     """
 
     text: str
@@ -86,11 +99,16 @@ class Answer:
     nll_per_token: float | None = None
     tokens: int | None = None
     finish_reason: str | None = None
+    chosen: Likelihood | None = None
+    rejected: Likelihood | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GateRow:
-    """One held-out prompt under both adapters; `weight` >= 0 is its decay, `user` any stable pseudonym or number."""
+    """One held-out prompt under both adapters; `weight` >= 0 is its decay, `user` any stable pseudonym or number.
+
+    `target` is what a human wrote; `chosen` and `rejected` are what a human compared.
+    """
 
     id: str
     weight: float
@@ -98,6 +116,8 @@ class GateRow:
     champion: Answer
     target: str | None = None
     user: str | None = None
+    chosen: str | None = None
+    rejected: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +152,8 @@ def check_rows(rows: Sequence[GateRow]) -> None:
         for whose, answer in (("candidate", row.candidate), ("champion", row.champion)):
             _check(answer.score, 1.0, f"row {place}: {whose}'s score")
             _check(answer.nll_per_token, math.inf, f"row {place}: {whose}'s NLL per token")
+            for name, text in (("chosen", answer.chosen), ("rejected", answer.rejected)):
+                _check(None if text is None else text.nll, math.inf, f"row {place}: {whose}'s NLL of the {name} text")
 
 
 def _check(number: float | None, most: float, what: str) -> None:

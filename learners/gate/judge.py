@@ -1,7 +1,7 @@
 """The gate: promote a candidate, hold it until there is more evidence, or reject it. Pure.
 
-A verdict reads one primary (a validator's score of generated answers, or the likelihood of what humans wrote), on
-prompts that training never saw, both adapters on the same prompts. It promotes only what it is sure of
+A verdict reads one primary (a validator's score of generated answers, or the likelihood of what humans wrote or chose),
+on prompts that training never saw, both adapters on the same prompts. It promotes only what it is sure of
 (`statistics.promotion_level`), rejects what is proven worse or harmed by a guard (`guards`), and holds the rest.
 
 Not here: which prompts are read, when jobs run, what happens to adapters afterwards.
@@ -20,6 +20,7 @@ from storage.records import Look
 
 from .evidence import Answer, GateRow, GateSettings, Judgement, Primary, check_rows
 from .guards import Guard, read_guards
+from .pairs import read_pairs
 from .shares import cap_shares
 from .statistics import Paired, Proof, bootstrap_bound, detectable_gain, prove, spend
 
@@ -51,7 +52,7 @@ class _Reading:
 def wait_for(prompts: int, earlier_looks: Sequence[Look], settings: GateSettings) -> Wait:
     """Whether a candidate is to be looked at now, with `prompts` entries in its gate: asked before a job is spent.
 
-    Entries are those the primary can be read on (for nll: with a human target), also beyond what one look reads; a
+    Entries are those the primary can be read on (for nll: with a human text), also beyond what one look reads; a
     look's `prompts` are the entries of its time.
     """
     need = settings.min_prompts
@@ -88,7 +89,7 @@ def judge(
     look = len(earlier_looks) + 1
     budget = settings.alpha * spend(look, settings.looks)
     guards = read_guards(reading.rows, human_texts, settings, budget, seed)
-    return _verdict(reading, guards, look, settings, max(entries or 0, reading.pairs.count))
+    return _verdict(reading, rows, guards, look, settings, max(entries or 0, reading.pairs.count))
 
 
 def _read(rows: Sequence[GateRow], settings: GateSettings, max_share: float) -> _Reading:
@@ -96,33 +97,54 @@ def _read(rows: Sequence[GateRow], settings: GateSettings, max_share: float) -> 
     kept = [
         row
         for row in rows
-        if row.weight > 0 and None not in (_worth(row.candidate, primary), _worth(row.champion, primary))
+        if row.weight > 0 and None not in (_worth(row, row.candidate, primary), _worth(row, row.champion, primary))
     ]
     weights = cap_shares([row.weight for row in kept], [row.user for row in kept], max_share)
     kept = [replace(row, weight=weight) for row, weight in zip(kept, weights, strict=True)]
-    candidate = np.array([_worth(row.candidate, primary) for row in kept], dtype=np.float64)
-    champion = np.array([_worth(row.champion, primary) for row in kept], dtype=np.float64)
+    candidate = np.array([_worth(row, row.candidate, primary) for row in kept], dtype=np.float64)
+    champion = np.array([_worth(row, row.champion, primary) for row in kept], dtype=np.float64)
     means = [float(np.average(side, weights=weights)) if kept else 0.0 for side in (champion, candidate)]
     pairs = Paired(candidate - champion, np.array(weights, dtype=np.float64))
     return _Reading(primary, tuple(kept), pairs, *means)
 
 
 def _primary(rows: Sequence[GateRow], settings: GateSettings) -> Primary:
-    if settings.primary != "auto":
-        return settings.primary
+    """`nll_chosen` where people only compared: it is said, because a chosen text may be far from what they would write.
+
+    Until there is a head that tells how often people would prefer what the candidate generates, that is all there is.
+    """
     scored = any(row.candidate.score is not None and row.champion.score is not None for row in rows)
-    return "validator" if scored else "nll"
+    if settings.primary == "validator" or (settings.primary == "auto" and scored):
+        return "validator"
+    written = any(row.target is not None for row in rows)
+    compared = any(row.chosen is not None for row in rows)
+    return "nll_chosen" if compared and not written else "nll"
 
 
-def _worth(answer: Answer, primary: Primary) -> float | None:
-    """The validator's score, or exp(-NLL per token): the geometric mean probability of the human target's tokens.
+def _worth(row: GateRow, answer: Answer, primary: Primary) -> float | None:
+    """The validator's score, or exp(-NLL per token): the geometric mean probability of the human text's tokens.
 
     As a probability it is a score in [0, 1] like every other, and a target that neither adapter could ever say (spite,
     noise) weighs next to nothing, where in nats it would outweigh twenty honest ones.
     """
     if primary == "validator":
         return answer.score
-    return None if answer.nll_per_token is None else math.exp(-answer.nll_per_token)
+    nll = _nll(row, answer)
+    return None if nll is None else math.exp(-nll)
+
+
+def _nll(row: GateRow, answer: Answer) -> float | None:
+    """In nats per token, of what a human wrote there, else of what one chose."""
+    if row.target is not None or answer.chosen is None:
+        return answer.nll_per_token
+    return answer.chosen.nll_per_token
+
+
+_UNITS = {
+    "validator": "prompts with a validator's score",
+    "nll": "prompts with a human text",
+    "nll_chosen": "prompts with a chosen answer",
+}
 
 
 def _too_little(reading: _Reading, given: int, settings: GateSettings) -> Judgement | None:
@@ -130,8 +152,7 @@ def _too_little(reading: _Reading, given: int, settings: GateSettings) -> Judgem
     count, effective, need = reading.pairs.count, reading.pairs.effective, settings.min_prompts
     if count >= need and effective >= MIN_EFFECTIVE:
         return None
-    unit = "prompts with a validator's score" if reading.primary == "validator" else "prompts with a human target"
-    reason = f"{count} of {need} {unit}"
+    reason = f"{count} of {need} {_UNITS[reading.primary]}"
     if count >= need:
         reason = f"{count} prompts weigh as much as {effective:.1f} after decay and caps, {MIN_EFFECTIVE} are needed"
     elif given > count:
@@ -139,10 +160,19 @@ def _too_little(reading: _Reading, given: int, settings: GateSettings) -> Judgem
     return Judgement("hold", reason, reading.primary, count, count, False, next_prompts=max(need, count + 1))
 
 
-def _verdict(reading: _Reading, guards: Sequence[Guard], look: int, settings: GateSettings, entries: int) -> Judgement:
+def _verdict(
+    reading: _Reading,
+    rows: Sequence[GateRow],
+    guards: Sequence[Guard],
+    look: int,
+    settings: GateSettings,
+    entries: int,
+) -> Judgement:
     proof = prove(reading.pairs, settings.alpha, look, settings.looks)
     harmed = [guard for guard in guards if guard.harmed]
     report = _report(reading, guards, look, proof)
+    if (pairs := read_pairs(rows)) is not None:
+        report["pair_accuracy"] = pairs
     base = _base(reading, report, entries)
     if harmed:
         return replace(base, verdict="reject", reason=f"guard: {harmed[0].words}; {_said(reading)}")
@@ -184,14 +214,23 @@ def _said(reading: _Reading) -> str:
         return f"validator {scores} on {reading.pairs.count} prompts"
     before, after = (_mean_nll(reading, side) for side in ("champion", "candidate"))
     return (
-        f"likelihood of human targets {scores} (nll {before:.2f} -> {after:.2f} per token) "
+        f"likelihood of {_whose_texts(reading)} {scores} (nll {before:.2f} -> {after:.2f} per token) "
         f"on {reading.pairs.count} prompts"
     )
 
 
+def _whose_texts(reading: _Reading) -> str:
+    written = sum(row.target is not None for row in reading.rows)
+    if reading.primary == "nll_chosen":
+        return "chosen answers"
+    if written == len(reading.rows):
+        return "human targets"
+    return f"{written} human targets and {len(reading.rows) - written} chosen answers"
+
+
 def _mean_nll(reading: _Reading, side: str) -> float:
-    answers: list[Answer] = [getattr(row, side) for row in reading.rows]
-    return float(np.average([answer.nll_per_token or 0.0 for answer in answers], weights=reading.pairs.weights))
+    values = [_nll(row, getattr(row, side)) or 0.0 for row in reading.rows]
+    return float(np.average(values, weights=reading.pairs.weights))
 
 
 def _interval(pairs: Paired) -> tuple[float, float]:
@@ -210,6 +249,6 @@ def _report(reading: _Reading, guards: Sequence[Guard], look: int, proof: Proof)
         "detectable_gain": detectable_gain(reading.pairs.cautious(), proof.level),
         "guards": [asdict(guard) for guard in guards],
     }
-    if reading.primary == "nll":
+    if reading.primary != "validator":
         report["nll_per_token"] = {side: _mean_nll(reading, side) for side in ("champion", "candidate")}
     return report

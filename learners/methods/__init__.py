@@ -28,11 +28,15 @@ class UnknownMethod(LearnerError):
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A loss, as the daemon sees it. `takes` says whether it learns from a row under its settings, a `Settings`."""
+    """A loss, as the daemon sees it. `takes` says whether it learns from a row under its settings, a `Settings`.
+
+    `alone`: it makes the whole adapter by itself, with no other method before or after it.
+    """
 
     name: str
     Settings: type[Settings]
     takes: Callable[[Row, Any], bool]
+    alone: bool = False
 
 
 def methods() -> Mapping[str, Method]:

@@ -23,4 +23,4 @@ def takes(_row: Row, _settings: NoopSettings) -> bool:
     return True
 
 
-METHOD = Method(name="noop", Settings=NoopSettings, takes=takes)
+METHOD = Method(name="noop", Settings=NoopSettings, takes=takes, alone=True)

@@ -6,18 +6,14 @@ loss is that of the last assistant turn; the work is done in `learners.training.
 
 from __future__ import annotations
 
-from math import ceil
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from learners.methods import Method
+from learners.plan import MAX_STEPS, MIN_STEPS, PASSES
 from storage.records import Row
 from storage.records.settings import Settings, setting
-
-PASSES = 12
-MIN_STEPS = 25
-MAX_STEPS = 1000
 
 
 class SftSettings(Settings):
@@ -48,14 +44,6 @@ class SftSettings(Settings):
 def takes(row: Row, settings: SftSettings) -> bool:
     """Whether a row is a text worth imitating."""
     return row.role == "target" or (row.role == "response" and row.signal >= settings.min_signal)
-
-
-def steps_for(rows: int, settings: SftSettings) -> int:
-    """Optimizer steps for so many rows: what is set, else `PASSES` passes within [MIN_STEPS, MAX_STEPS]."""
-    if settings.steps != "auto":
-        return settings.steps
-    batch = min(settings.batch_size, rows)
-    return max(MIN_STEPS, min(MAX_STEPS, ceil(PASSES * rows / batch)))
 
 
 METHOD = Method(name="sft", Settings=SftSettings, takes=takes)

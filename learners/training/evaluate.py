@@ -1,5 +1,8 @@
 """An evaluate job: candidate and champion answer the same prompts, a validator scores the answers.
 
+How likely each holds what humans wrote, chose and rejected is measured too. A text too long for the engine is left out
+and counted in the reason. Prompts that are equal are answered once where answers are not drawn at random.
+
 It talks to an engine over HTTP and uses no torch itself. What it loads into the engine it loads under names of its
 own, and unloads again; adapters that the engine already serves are asked under the name they are served by.
 Judging is not done here: the gate reads answers.jsonl.
@@ -7,7 +10,7 @@ Judging is not done here: the gate reads answers.jsonl.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,9 +18,19 @@ from statistics import fmean
 
 from learners.engines.client import Answer, EngineClient, Scored
 from learners.engines.wire import Sampling
-from learners.job import AnswerPair, Contender, EvaluateJob, EvaluateResult, JudgedAnswer, Progress, Prompt
+from learners.job import (
+    AnswerPair,
+    Contender,
+    EvaluateJob,
+    EvaluateResult,
+    JudgedAnswer,
+    Likelihood,
+    Progress,
+    Prompt,
+)
 from learners.job_files import append_progress, read_prompts, write_answers
 from learners.validators import Validator, open_validator
+from storage.records import codec
 
 
 def run_evaluation(directory: Path, job: EvaluateJob) -> EvaluateResult:
@@ -30,10 +43,13 @@ def run_evaluation(directory: Path, job: EvaluateJob) -> EvaluateResult:
         _say(directory, len(prompts), prompts)
         champion = _answers(engine, job, job.champion, prompts, validator)
     _say(directory, 2 * len(prompts), prompts)
-    write_answers(directory, [_pair(*row) for row in zip(prompts, candidate, champion, strict=True)])
+    answers = [_pair(*row) for row in zip(prompts, candidate, champion, strict=True)]
+    write_answers(directory, answers)
+    too_long = sum(_lacks(answer) for answer in answers)
     return EvaluateResult(
         outcome="evaluated",
-        reason=f"both answered {len(prompts)} prompts",
+        reason=f"both answered {len(prompts)} prompts"
+        + (f"; human texts of {too_long} are too long for the engine" if too_long else ""),
         prompts=len(prompts),
         candidate_score=_mean_score(candidate),
         champion_score=_mean_score(champion),
@@ -47,13 +63,36 @@ def _answers(
     prompts: Sequence[Prompt],
     validator: Validator | None,
 ) -> list[JudgedAnswer]:
-    sampling = Sampling(max_tokens=job.sampling.max_tokens, temperature=job.sampling.temperature)
     with _in_engine(engine, job, contender) as model:
-        said = engine.generate(model, [prompt.messages for prompt in prompts], sampling)
-        targets = [(at, prompt.messages, prompt.target) for at, prompt in enumerate(prompts) if prompt.target]
-        scored = engine.score(model, [(messages, target) for _, messages, target in targets])
-    likelihoods = {at: one for (at, _, _), one in zip(targets, scored, strict=True)}
-    return [_judge(prompts[at], answer, likelihoods.get(at), validator) for at, answer in enumerate(said)]
+        said = _generate(engine, job, model, prompts)
+        likelihoods = _score(engine, model, prompts)
+    return [_judge(prompt, answer, likelihoods, validator) for prompt, answer in zip(prompts, said, strict=True)]
+
+
+def _generate(engine: EngineClient, job: EvaluateJob, model: str, prompts: Sequence[Prompt]) -> list[Answer]:
+    """An answer to each prompt; greedy ones to equal prompts are equal, and asked for once."""
+    sampling = Sampling(max_tokens=job.sampling.max_tokens, temperature=job.sampling.temperature)
+    if sampling.temperature > 0:
+        return engine.generate(model, [prompt.messages for prompt in prompts], sampling)
+    different = {codec.to_json(prompt.messages): prompt.messages for prompt in prompts}
+    answers = dict(zip(different, engine.generate(model, list(different.values()), sampling), strict=True))
+    return [answers[codec.to_json(prompt.messages)] for prompt in prompts]
+
+
+Likelihoods = Mapping[tuple[str, str], Scored]  # by prompt id and text
+
+
+def _score(engine: EngineClient, model: str, prompts: Sequence[Prompt]) -> Likelihoods:
+    """How likely the model holds every human text of the prompts; without those that are too long for it."""
+    items = [(prompt, text) for prompt in prompts for text in dict.fromkeys(_texts(prompt))]
+    scored = engine.score_what_fits(model, [(prompt.messages, text) for prompt, text in items])
+    found = zip(items, scored, strict=True)
+    return {(prompt.id, text): one for (prompt, text), one in found if one is not None and one.tokens}
+
+
+def _texts(prompt: Prompt) -> list[str]:
+    pair = [prompt.pair.chosen, prompt.pair.rejected] if prompt.pair else []
+    return [*([prompt.target] if prompt.target else []), *pair]
 
 
 @contextmanager
@@ -73,16 +112,25 @@ def _in_engine(engine: EngineClient, job: EvaluateJob, contender: Contender) -> 
             engine.unload(name)
 
 
-def _judge(prompt: Prompt, answer: Answer, likelihood: Scored | None, validator: Validator | None) -> JudgedAnswer:
+def _judge(prompt: Prompt, answer: Answer, likelihoods: Likelihoods, validator: Validator | None) -> JudgedAnswer:
     judged = JudgedAnswer(text=answer.text, finish_reason=answer.finish_reason, tokens=answer.tokens)
-    if likelihood is not None and likelihood.tokens:
-        nll = {"nll_per_token": likelihood.nll / likelihood.tokens, "entropy": likelihood.entropy}
-        judged = judged.model_copy(update=nll)
+    judged = judged.model_copy(update=_likelihoods_of(prompt, likelihoods))
     if validator is None:
         return judged
     found = validator.validate(_asked(prompt), answer.text)
     scores = {"score": found.score, "passed": found.passed, "checks": dict(found.checks), "parts": dict(found.parts)}
     return judged.model_copy(update=scores)
+
+
+def _likelihoods_of(prompt: Prompt, likelihoods: Likelihoods) -> dict[str, object]:
+    found: dict[str, object] = {}
+    target = likelihoods.get((prompt.id, prompt.target)) if prompt.target else None
+    if target is not None:
+        found |= {"nll_per_token": target.nll / target.tokens, "entropy": target.entropy}
+    for name in ("chosen", "rejected") if prompt.pair else ():
+        one = likelihoods.get((prompt.id, getattr(prompt.pair, name)))
+        found[name] = one and Likelihood(nll=one.nll, tokens=one.tokens)
+    return found
 
 
 def _asked(prompt: Prompt) -> str:
@@ -99,10 +147,19 @@ def _pair(prompt: Prompt, candidate: JudgedAnswer, champion: JudgedAnswer) -> An
         id=prompt.id,
         weight=prompt.weight,
         target=prompt.target,
+        pair=prompt.pair,
         user=prompt.user,
         candidate=candidate,
         champion=champion,
     )
+
+
+def _lacks(answer: AnswerPair) -> bool:
+    """Whether a human text of it could not be measured."""
+    said = answer.candidate
+    if answer.target and said.nll_per_token is None:
+        return True
+    return answer.pair is not None and (said.chosen is None or said.rejected is None)
 
 
 def _mean_score(answers: Sequence[JudgedAnswer]) -> float | None:

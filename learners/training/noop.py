@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy
 from safetensors.numpy import save_file
 
-from learners.job import ADAPTER, ROWS, Progress, TrainJob, TrainResult
+from learners.job import ADAPTER, ROWS, PhaseResult, Progress, TrainJob, TrainResult
 from learners.job_files import append_progress, read_rows, write_plan
 from learners.methods.noop import NoopSettings
 from learners.training.adapters import FILES, finish_adapter
@@ -30,23 +30,23 @@ Shapes = dict[str, tuple[int, ...]]
 
 def train(directory: Path, job: TrainJob) -> TrainResult:
     """Pretends to train, one row a step, and writes the adapter."""
-    settings = NoopSettings.model_validate(job.settings)
-    rows = len(read_rows(directory / ROWS))
-    write_plan(directory, [(step % rows,) if rows else () for step in range(settings.steps)])
-    for step in range(settings.steps):
+    (phase,) = job.phases
+    settings = NoopSettings.model_validate(phase.settings)
+    rows, steps = len(read_rows(directory / ROWS)), settings.steps
+    write_plan(directory, [(phase.method, [(step % rows,) if rows else () for step in range(steps)])])
+    for step in range(steps):
         time.sleep(settings.step_time)
         if is_asked():
-            raise Interrupted(f"stopped after step {step + 1} of {settings.steps}")
-        append_progress(directory, Progress(at=datetime.now(UTC), done=step + 1, total=settings.steps))
+            raise Interrupted(f"stopped after step {step + 1} of {steps}")
+        append_progress(directory, Progress(at=datetime.now(UTC), done=step + 1, total=steps, phase=phase.method))
     files, size_bytes = _write(directory, job, settings)
     return TrainResult(
         outcome="trained",
         reason=f"a random adapter of {size_bytes} bytes",
         candidate=job.candidate,
-        method=job.method,
+        phases=(PhaseResult(method=phase.method, rows=rows, steps=steps, steps_planned=steps),),
         rows=rows,
-        steps=settings.steps,
-        steps_planned=settings.steps,
+        steps=steps,
         files=files,
         size_bytes=size_bytes,
     )

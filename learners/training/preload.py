@@ -17,8 +17,8 @@ with leaving_with_parent():
     import transformers.models.auto.tokenization_auto
     import transformers.models.llama.modeling_llama
     import transformers.models.qwen2.modeling_qwen2  # noqa: F401
-    import trl.trainer.sft_config
-    import trl.trainer.sft_trainer  # noqa: F401
 
+    import learners.training.dpo
+    import learners.training.phases
     import learners.training.sft
     import learners.training.worker  # noqa: F401

@@ -23,24 +23,22 @@ MIN_DEV_ROWS = 8
 
 
 class ProgressWriter(TrainerCallback):
-    """One line of progress.jsonl a step; keeps the losses for the result."""
+    """One line of progress.jsonl a step of a phase; `done` steps of all `total` came before it."""
 
-    def __init__(self, directory: Path, steps: int) -> None:
-        self.losses: list[float] = []
-        self._directory = directory
-        self._steps = steps
+    def __init__(self, directory: Path, phase: str, done: int, total: int) -> None:
+        self._directory, self._phase = directory, phase
+        self._done, self._total = done, total
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:  # noqa: ARG002
         logs = logs or {}
-        if "loss" in logs:
-            self.losses.append(logs["loss"])
         if "loss" in logs or "eval_loss" in logs:
             append_progress(
                 self._directory,
                 Progress(
                     at=datetime.now(UTC),
-                    done=state.global_step,
-                    total=self._steps,
+                    done=self._done + state.global_step,
+                    total=self._total,
+                    phase=self._phase,
                     loss=logs.get("loss"),
                     dev_loss=logs.get("eval_loss"),
                 ),

@@ -1,7 +1,8 @@
 """Rows to token ids and labels.
 
 The loss is that of the completion alone: labels of prompt tokens are -100, and every completion ends in the stop
-token. A row that is longer than the window is dropped with a reason, because a cut answer teaches to stop too late.
+token. A row that is longer than the window is dropped with a reason, because a cut answer teaches to stop too late. Of
+a pair, both texts must fit, and they must differ once they are tokens.
 """
 
 from __future__ import annotations
@@ -21,17 +22,18 @@ IGNORED = -100
 
 @dataclass(frozen=True, slots=True)
 class EncodedRow:
-    """A row as the model sees it. `line` is its place in rows.jsonl, from 0."""
+    """A row as the model sees it. `line` is its place in rows.jsonl, from 0; `rejected_ids` are a pair's alone."""
 
     line: int
     prompt_ids: tuple[int, ...]
     completion_ids: tuple[int, ...]
     weight: float
     replay: bool
+    rejected_ids: tuple[int, ...] = ()
 
     @property
     def length(self) -> int:
-        return len(self.prompt_ids) + len(self.completion_ids)
+        return len(self.prompt_ids) + max(len(self.completion_ids), len(self.rejected_ids))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,12 @@ class Encoded:
     dropped: Mapping[str, int]
 
 
-def encode(tokenizer: Any, rows: Sequence[Row], max_context: int) -> Encoded:
-    """Renders every row; drops those longer than `max_context` tokens, and those that count nothing."""
-    encoded = [_encode_one(tokenizer, line, row) for line, row in enumerate(rows)]
+def encode(tokenizer: Any, rows: Sequence[Row], max_context: int, first_line: int = 0) -> Encoded:
+    """Renders every row, the first of which stands in line `first_line`.
+
+    Drops those longer than `max_context` tokens, those that count nothing, and pairs of which both texts are the same.
+    """
+    encoded = [_encode_one(tokenizer, line, row) for line, row in enumerate(rows, first_line)]
     reasons = {row.line: _why_not(row, max_context) for row in encoded}
     kept = tuple(row for row in encoded if not reasons[row.line])
     return Encoded(kept, dict(Counter(reason for reason in reasons.values() if reason)))
@@ -65,12 +70,33 @@ def as_dataset(rows: Sequence[EncodedRow]) -> Dataset:
     )
 
 
+def as_pairs(rows: Sequence[EncodedRow]) -> Dataset:
+    """Pairs as TRL's collator for preferences takes them."""
+    return Dataset.from_list(
+        [
+            {
+                "prompt_ids": list(row.prompt_ids),
+                "chosen_ids": list(row.completion_ids),
+                "rejected_ids": list(row.rejected_ids),
+                "weight": row.weight,
+                "line": row.line,
+            }
+            for row in rows
+        ]
+    )
+
+
 def _encode_one(tokenizer: Any, line: int, row: Row) -> EncodedRow:
     prompt_ids, completion_ids = render_row(tokenizer, row.messages, row.completion)
-    return EncodedRow(line, tuple(prompt_ids), tuple(completion_ids), row.weight, row.replay)
+    rejected_ids: list[int] = []
+    if row.role == "pair" and row.rejected is not None:
+        _, rejected_ids = render_row(tokenizer, row.messages, row.rejected)
+    return EncodedRow(line, tuple(prompt_ids), tuple(completion_ids), row.weight, row.replay, tuple(rejected_ids))
 
 
 def _why_not(row: EncodedRow, max_context: int) -> str:
     if row.length > max_context:
         return f"longer than {max_context} tokens"
+    if row.rejected_ids == row.completion_ids:
+        return "both texts the same"
     return "weight 0" if row.weight == 0 else ""

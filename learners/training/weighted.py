@@ -1,4 +1,4 @@
-"""TRL's SFTTrainer with a weight for each row.
+"""TRL's SFTTrainer with a weight for each row, and steps that are planned.
 
 Loss of a step = sum over its rows of weight x (summed negative log-likelihood of the row's completion tokens), divided
 by the number of completion tokens in rows that count at all. So weight 1 everywhere is TRL's own loss, a row of weight
@@ -27,11 +27,15 @@ class WeightedCollator(DataCollatorForLanguageModeling):
         return batch
 
 
-class WeightedTrainer(SFTTrainer):
-    """Trains on exactly the rows of `plan`, step by step. Gradient accumulation is not supported.
+class PlannedSteps:
+    """For a trainer: it trains on exactly the rows of `plan`, step by step. Gradient accumulation is not supported.
 
-    Needs a WeightedCollator, `remove_unused_columns=False` and `max_steps` equal to the plan's length.
+    Needs `remove_unused_columns=False` and `max_steps` equal to the plan's length.
     """
+
+    train_dataset: Any
+    data_collator: Any
+    accelerator: Any
 
     def __init__(self, *, plan: Plan, **arguments: Any) -> None:
         super().__init__(**arguments)
@@ -42,6 +46,10 @@ class WeightedTrainer(SFTTrainer):
         steps = [list(step) for step in self._plan.steps]
         loader = DataLoader(self.train_dataset, batch_sampler=steps, collate_fn=self.data_collator)
         return self.accelerator.prepare(loader)
+
+
+class WeightedTrainer(PlannedSteps, SFTTrainer):
+    """Needs a WeightedCollator."""
 
     def compute_loss(
         self,

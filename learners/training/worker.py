@@ -31,7 +31,7 @@ from learners.training.stopping import Interrupted, listen
 from storage.records import AdaptdError
 
 HEARTBEAT_S = 1.0
-SLOWEST = "trl.trainer.sft_trainer"  # the last that `preload` imports
+SLOWEST = "trl.trainer.dpo_trainer"  # the last that `preload` imports
 EXIT_ALONE = 70  # nobody to work for: the daemon died or the job directory is gone
 
 
@@ -88,15 +88,16 @@ def _work(directory: Path, job: TrainJob | EvaluateJob) -> TrainResult | Evaluat
         evaluate = importlib.import_module("learners.training.evaluate")
         result: EvaluateResult = evaluate.run_evaluation(directory, job)
         return result
-    method = importlib.import_module(f"learners.training.{find_method(job.method).name}")
-    trained: TrainResult = method.train(directory, job)
+    first = find_method(job.phases[0].method)
+    module = importlib.import_module(f"learners.training.{first.name if first.alone else 'phases'}")
+    trained: TrainResult = module.train(directory, job)
     return trained
 
 
 def _failed(job: TrainJob | EvaluateJob, reason: str, *, try_again: bool = False) -> TrainResult | EvaluateResult:
     if isinstance(job, EvaluateJob):
         return EvaluateResult(outcome="failed", reason=reason, try_again=try_again)
-    return TrainResult(outcome="failed", reason=reason, candidate=job.candidate, method=job.method)
+    return TrainResult(outcome="failed", reason=reason, candidate=job.candidate)
 
 
 def _keep_beating(directory: Path, fork_server: int) -> None:

@@ -131,7 +131,7 @@ def what_was_asked_is_recorded_and_waits_for_feedback(loop: Loop) -> None:
 def an_update_tells_its_batch_its_looks_and_its_verdict(loop: Loop) -> None:
     listed = json.loads(loop.cli("updates", "list", "--json"))
     promoted = next(one for one in listed if one["state"] == "promoted")
-    shown = json.loads(loop.cli("updates", "show", str(promoted["update_id"])))
+    shown = json.loads(loop.cli("updates", "show", str(promoted["update_id"]), "--json"))
     assert 20 <= promoted["batch_size"] <= 30
     assert [look["verdict"] for look in shown["looks"]][-1] == "promote"
     assert shown["report"]["verdict"]["primary"] == "nll"

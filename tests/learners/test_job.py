@@ -16,11 +16,14 @@ from learners.job import (
     ROWS,
     AnswerPair,
     Base,
+    Compared,
     Contender,
     EngineAddress,
     EvaluateJob,
     EvaluateResult,
     JudgedAnswer,
+    Likelihood,
+    Phase,
     Progress,
     Prompt,
     Start,
@@ -54,11 +57,10 @@ TRAIN = TrainJob(
     task="erd",
     update_id=3,
     candidate="erd@v4",
-    method="sft",
+    phases=(Phase(method="sft", settings={"steps": 5}, rows=3, dev_rows=0), Phase(method="dpo")),
     seed=1,
     base=Base(path="/models/small", hash="ab"),
     start=Start(mode="champion", adapter_path="/artifacts/erd@v3"),
-    settings={"steps": 5},
     time_limit_s=60.0,
 )
 EVALUATE = EvaluateJob(
@@ -70,8 +72,10 @@ EVALUATE = EvaluateJob(
     validator=ValidatorChoice(name="mermaid_erd"),
 )
 ANSWER = JudgedAnswer(text="yes", finish_reason="stop", tokens=2, score=0.5, checks={"parses": True})
-PAIR = AnswerPair(id="p1", weight=0.5, candidate=ANSWER, champion=ANSWER, target="no", user=4)
-PROMPT = Prompt(id="p1", messages=(Message("user", "really?"),), target="no", weight=0.5, user=4)
+COMPARED = Compared(chosen="no", rejected="perhaps")
+MEASURED = ANSWER.model_copy(update={"chosen": Likelihood(nll=2.5, tokens=3)})
+PAIR = AnswerPair(id="p1", weight=0.5, candidate=MEASURED, champion=ANSWER, target="no", pair=COMPARED, user=4)
+PROMPT = Prompt(id="p1", messages=(Message("user", "really?"),), target="no", pair=COMPARED, weight=0.5, user=4)
 
 
 def a_row(weight: float = 1.0) -> Row:
@@ -119,17 +123,18 @@ def test_rows_with_line_separators_inside_stay_one_line(tmp_path: Path) -> None:
 
 
 def test_plan_prompts_and_answers_are_read_as_they_were_written(tmp_path: Path) -> None:
-    write_plan(tmp_path, [(0, 2), (1, 0)])
+    write_plan(tmp_path, [("sft", [(0, 2), (1, 0)]), ("dpo", [(3,)])])
     write_prompts(tmp_path, [PROMPT])
     write_answers(tmp_path, [PAIR])
-    assert [step.rows for step in read_plan(tmp_path)] == [(0, 2), (1, 0)]
+    read = [(step.step, step.phase, step.rows) for step in read_plan(tmp_path)]
+    assert read == [(0, "sft", (0, 2)), (1, "sft", (1, 0)), (2, "dpo", (3,))]
     assert read_prompts(tmp_path) == (PROMPT,)
     assert read_answers(tmp_path) == (PAIR,)
 
 
 def test_an_attempt_without_a_result_has_none(tmp_path: Path) -> None:
     assert read_result(tmp_path) is None
-    result = TrainResult(outcome="trained", reason="done", candidate="erd@v4", method="sft", files={"a": "b"})
+    result = TrainResult(outcome="trained", reason="done", candidate="erd@v4", files={"a": "b"})
     write_result(tmp_path, result)
     assert read_result(tmp_path) == result
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
@@ -147,7 +152,7 @@ def test_progress_skips_a_line_that_is_still_being_written(tmp_path: Path) -> No
 
 
 def test_a_broken_file_is_named_with_its_line_and_not_quoted(tmp_path: Path) -> None:
-    (tmp_path / PLAN).write_text('{"step":0,"rows":[1]}\n{"step":1,"rows":"secret"}\n')
+    (tmp_path / PLAN).write_text('{"step":0,"phase":"sft","rows":[1]}\n{"step":1,"phase":"sft","rows":"secret"}\n')
     with pytest.raises(JobFileBroken) as caught:
         read_plan(tmp_path)
     assert "plan.jsonl, line 2: rows" in str(caught.value)
@@ -183,7 +188,7 @@ def test_the_committed_schemas_are_what_the_models_say() -> None:
         ("progress.json", Progress(at=NOW, done=1, total=2).model_dump(mode="json")),
         (
             "result.train.json",
-            TrainResult(outcome="failed", reason="r", candidate="c", method="m").model_dump(mode="json"),
+            TrainResult(outcome="failed", reason="r", candidate="c").model_dump(mode="json"),
         ),
         ("result.evaluate.json", EvaluateResult(outcome="evaluated", reason="r").model_dump(mode="json")),
     ],

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from learners.methods import UnknownMethod, find_method, methods
-from learners.methods.sft import MAX_STEPS, MIN_STEPS, PASSES, SftSettings, steps_for
+from learners.methods.dpo import DpoSettings
+from learners.methods.sft import SftSettings
 from storage.records import Message, Origin, Row
 
 ROW = Row(
@@ -18,7 +19,7 @@ ROW = Row(
 
 
 def test_every_method_is_found_under_its_own_name_and_has_code_that_trains_it() -> None:
-    assert set(methods()) >= {"noop", "sft"}
+    assert set(methods()) >= {"dpo", "noop", "sft"}
     for name, method in methods().items():
         assert method.name == name
         assert method.Settings() == method.Settings.model_validate({})
@@ -26,7 +27,7 @@ def test_every_method_is_found_under_its_own_name_and_has_code_that_trains_it() 
 
 
 def test_an_unknown_method_is_refused_with_those_there_are() -> None:
-    with pytest.raises(UnknownMethod, match="noop, sft"):
+    with pytest.raises(UnknownMethod, match="dpo, noop, sft"):
         find_method("dpo2")
 
 
@@ -44,12 +45,13 @@ def test_sft_learns_from_targets_and_from_responses_that_pass_the_floor(row: Row
     assert find_method("sft").takes(row, SftSettings(min_signal=0.75)) is taken
 
 
-def test_sft_steps_follow_the_rows_within_bounds() -> None:
-    settings = SftSettings(batch_size=8)
-    assert steps_for(1, settings) == MIN_STEPS
-    assert steps_for(100, settings) == PASSES * 100 // 8
-    assert steps_for(100_000, settings) == MAX_STEPS
-    assert steps_for(100, SftSettings(steps=7)) == 7
+def test_dpo_learns_from_pairs_alone() -> None:
+    rows = [replace(ROW, role="target"), ROW, replace(ROW, role="pair", rejected="b")]
+    assert [row.role for row in rows if find_method("dpo").takes(row, DpoSettings())] == ["pair"]
+
+
+def test_only_the_method_for_tests_works_alone() -> None:
+    assert [name for name, method in methods().items() if method.alone] == ["noop"]
 
 
 def test_sft_settings_refuse_what_they_do_not_know_and_no_steps() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from learners.plan import random_plan
+from learners.plan import MAX_STEPS, MIN_STEPS, PASSES, random_plan, steps_for
 
 
 @given(st.integers(1, 40), st.integers(1, 16), st.integers(0, 30), st.integers())
@@ -32,3 +32,10 @@ def test_a_seed_gives_its_plan_again_and_another_seed_another() -> None:
 def test_no_rows_are_refused() -> None:
     with pytest.raises(ValueError, match="at least one row"):
         random_plan(0, batch_size=8, steps=1, seed=0)
+
+
+def test_steps_follow_the_rows_within_bounds() -> None:
+    assert steps_for(1, 8, "auto") == MIN_STEPS
+    assert steps_for(100, 8, "auto") == PASSES * 100 // 8
+    assert steps_for(100_000, 8, "auto") == MAX_STEPS
+    assert steps_for(100, 8, 7) == 7

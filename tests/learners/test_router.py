@@ -10,7 +10,7 @@ import pytest
 from consumers.cleaning import prompt_key
 from consumers.rewards import RewardSettings
 from learners.router import answer_key, drop_leaks, offer, route, rows_of
-from storage.records import Example, Message, Origin, Pair, Row, Scalar, Target
+from storage.records import Example, Message, Pair, Row, Scalar, Target
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=999)
@@ -131,7 +131,7 @@ def test_a_response_gives_way_to_the_target_of_the_same_example() -> None:
     assert [row.role for row in routed.by_method["sft"]] == ["target"]
 
 
-def test_preferences_have_no_method_yet_and_are_counted() -> None:
+def test_pairs_without_a_method_for_them_are_counted() -> None:
     pair = replace(BARE, pairs=(Pair("good", "bad", False, NOW, None),))
     routed = route([*rows_of(pair, REWARDS, NOW), *rows_of(CORRECTED, REWARDS, NOW)], SFT)
     assert (routed.no_method, list(routed.by_method)) == ({"pair": 1}, ["sft"])
@@ -143,6 +143,56 @@ def test_a_row_goes_to_one_method_only() -> None:
     routed = route(rows_of(pair, REWARDS, NOW), methods)
     assert [row.role for row in routed.by_method["sft"]] == ["target"]
     assert [row.role for row in routed.by_method["second"]] == ["pair"]
+
+
+def compares(row: Row, _: object) -> bool:
+    return row.role == "pair"
+
+
+BOTH = [*SFT, (FakeMethod("dpo", compares), None)]
+LIKED = replace(BARE, scalar=Scalar(0.9, 1, NOW))
+FORMS: dict[str, tuple[Example, dict[str, list[str]], dict[str, int], dict[str, int]]] = {
+    "a correction is a target of sft, and never a pair as well": (CORRECTED, {"sft": ["target"]}, {}, {"response": 1}),
+    "a demonstration": (replace(BARE, demonstration=Target("t", 1.0, NOW, None)), {"sft": ["target"]}, {}, {}),
+    "an answer people liked": (LIKED, {"sft": ["response"]}, {}, {}),
+    "one they did not": (replace(BARE, scalar=Scalar(0.1, 1, NOW)), {}, {"response": 1}, {}),
+    "a preference": (replace(BARE, pairs=(Pair("a", "b", False, NOW, None),)), {"dpo": ["pair"]}, {}, {}),
+    "a tie": (replace(BARE, pairs=(Pair("a", "b", True, NOW, None),)), {}, {}, {}),
+    "a preference beside a correction": (
+        replace(CORRECTED, pairs=(Pair("a", "b", False, NOW, None),)),
+        {"sft": ["target"], "dpo": ["pair"]},
+        {},
+        {"response": 1},
+    ),
+    "a preference for the very correction": (
+        replace(CORRECTED, pairs=(Pair(" what a human made of it", "b", False, NOW, None),)),
+        {"sft": ["target"]},
+        {},
+        {"response": 1, "pair": 1},
+    ),
+    "a preference for an answer that was liked": (
+        replace(LIKED, pairs=(Pair("what the model said", "b", False, NOW, None),)),
+        {"sft": ["response"]},
+        {},
+        {"pair": 1},
+    ),
+    "a preference against an answer that was liked": (
+        replace(LIKED, pairs=(Pair("a", "what the model said", False, NOW, None),)),
+        {"sft": ["response"], "dpo": ["pair"]},
+        {},
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_kind_of_feedback_goes_to_one_method_once(form: str) -> None:
+    example, taken, no_method, gave_way = FORMS[form]
+    routed = route(rows_of(example, REWARDS, NOW), BOTH)
+    assert {name: [row.role for row in rows] for name, rows in routed.by_method.items()} == taken
+    assert (routed.no_method, routed.gave_way) == (no_method, gave_way)
+    texts = [row.completion for rows in routed.by_method.values() for row in rows]
+    assert len(texts) == len(set(texts))
 
 
 def test_weights_have_mean_1_within_an_update_and_none_is_above_3() -> None:
@@ -174,7 +224,7 @@ def test_only_what_a_method_learns_from_is_offered_to_the_batch() -> None:
             correction=Target("t", 0.5, NOW - timedelta(days=999), None),
         ),
     ]
-    offered = offer(examples, REWARDS, NOW, SFT)
+    offered = offer([(each, rows_of(each, REWARDS, NOW)) for each in examples], REWARDS, NOW, SFT)
     assert [one.origin.interaction_id for one in offered.examples] == ["i1", "liked"]
     assert offered.examples[0].users == ("ada",)
     assert offered.no_method == {"response": 1, "pair": 1, "no row": 1, "aged out": 1}
@@ -182,8 +232,8 @@ def test_only_what_a_method_learns_from_is_offered_to_the_batch() -> None:
 
 def test_an_example_of_a_rejected_update_is_offered_at_half_weight() -> None:
     whole, half = (
-        offer([CORRECTED], REWARDS, NOW, SFT, half_weight=origins).examples[0].weight
-        for origins in ((), (Origin("i1", 2),))
+        offer([(CORRECTED, rows_of(CORRECTED, REWARDS, NOW, halved))], REWARDS, NOW, SFT).examples[0].weight
+        for halved in (False, True)
     )
     assert half == pytest.approx(whole / 2)
 

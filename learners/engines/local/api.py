@@ -125,7 +125,7 @@ async def _score(service: Service, body: Any) -> dict[str, Any]:
         raise BadRequest(f"items must be a list of at most {MAX_SCORE_ITEMS}", param="items")
     read = [_score_item(item) for item in items]
     scored = await _wait(service.score(model, read))
-    return {"results": [{"nll": s.nll, "tokens": s.tokens, "entropy": s.entropy} for s in scored]}
+    return {"results": [s and {"nll": s.nll, "tokens": s.tokens, "entropy": s.entropy} for s in scored]}
 
 
 def _score_item(item: Any) -> tuple[tuple[Message, ...], str]:

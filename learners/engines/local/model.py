@@ -118,17 +118,15 @@ class Model:
         return [self._answer(ids) for ids in found]
 
     @torch.inference_mode()
-    def score(self, name: str | None, items: Sequence[tuple[Sequence[Message], str]]) -> list[Scored]:
-        """Likelihood of each completion. Raises BadRequest for an unknown name, or an item beyond the context."""
+    def score(self, name: str | None, items: Sequence[tuple[Sequence[Message], str]]) -> list[Scored | None]:
+        """Likelihood of each completion, None for an item beyond the context. Raises BadRequest for an unknown name."""
         rows = [render_row(self._tokenizer, messages, completion) for messages, completion in items]
-        longest = max((len(prompt) + len(completion) for prompt, completion in rows), default=0)
-        if longest > self.context:
-            raise BadRequest(f"An item has {longest} tokens and the context {self.context}; send shorter ones.")
+        fitting = [at for at, (prompt, said) in enumerate(rows) if len(prompt) + len(said) <= self.context]
         scored: dict[int, Scored] = {}
         with self._speaking_as(name):
-            for chunk in self._chunks(rows):
+            for chunk in self._chunks(rows, fitting):
                 scored.update(zip(chunk, self._score_chunk([rows[at] for at in chunk]), strict=True))
-        return [scored[at] for at in range(len(rows))]
+        return [scored.get(at) for at in range(len(rows))]
 
     def _score_chunk(self, rows: list[tuple[list[int], list[int]]]) -> Iterator[Scored]:
         ids, mask, positions = pad_left([prompt + completion for prompt, completion in rows], self._pad)
@@ -143,10 +141,10 @@ class Model:
             n = len(completion)
             yield Scored(-token_log_p[at, -n:].double().sum().item(), n, entropy[at, -n:].double().mean().item())
 
-    def _chunks(self, rows: Sequence[tuple[list[int], list[int]]]) -> Iterator[list[int]]:
-        """Row numbers, rows of like length together, as many at once as the logits' bound allows."""
+    def _chunks(self, rows: Sequence[tuple[list[int], list[int]]], which: Sequence[int]) -> Iterator[list[int]]:
+        """Numbers of those rows, rows of like length together, as many at once as the logits' bound allows."""
         chunk: list[int] = []
-        for at in sorted(range(len(rows)), key=lambda at: len(rows[at][0]) + len(rows[at][1])):
+        for at in sorted(which, key=lambda at: len(rows[at][0]) + len(rows[at][1])):
             width = max(len(rows[i][1]) for i in [*chunk, at]) + 1
             if chunk and (len(chunk) + 1) * width * self._base.config.vocab_size > LOGITS_AT_ONCE:
                 yield chunk

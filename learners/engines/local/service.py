@@ -45,7 +45,7 @@ class Service:
         """The answer, and how many tokens the prompt had."""
         return self._submit("generate", asked, batch_key=("generate", self._adapter(asked.model)))
 
-    def score(self, model: str, items: Sequence[tuple[tuple[Message, ...], str]]) -> Future[list[Scored]]:
+    def score(self, model: str, items: Sequence[tuple[tuple[Message, ...], str]]) -> Future[list[Scored | None]]:
         return self._submit("score", self._adapter(model), items)
 
     def load(self, name: str, path: Path) -> Future[bool]:

@@ -85,7 +85,7 @@ STATUS = {
 }
 TOTALS = dict.fromkeys(("promoted", "held", "rejected", "failed", "cancelled", "expired"), int)
 TASK = {
-    "learners": {"curriculum": bool},
+    "learners": {"curriculum": bool, "preference": str},
     "updates": {"running": type(None), "queued": int, "totals": TOTALS},
     "scores": list,
 }

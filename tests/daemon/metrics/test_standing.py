@@ -28,7 +28,9 @@ def judged(tx: Connection, task: str, verdict: str) -> None:
     update = updates.create_update(tx, task, f"{task}@v0", "ripe", NOW)
     updates.save_look(tx, Look(update.update_id, 1, 20, verdict, "because", NOW))  # type: ignore[arg-type]
     changed = updates.change_update(tx, update, "running", NOW)
-    report = {"training": {"first_loss": 2.0, "last_loss": 0.5, "dev_loss": None}}
+    phases = [{"method": "sft", "first_loss": 2.0, "last_loss": 0.5, "dev_loss": None}]
+    phases.append({"method": "dpo", "first_loss": 9.0, "last_loss": 8.0, "dev_loss": 8.5})
+    report = {"training": {"phases": phases}}
     changed = updates.change_update(tx, changed, "trained", NOW, report=report)
     updates.change_update(tx, changed, "rejected", NOW)
 
@@ -68,9 +70,10 @@ def test_verdicts_and_endings_are_totals_of_the_store_and_others_are_added_up(pa
 def test_loss_is_that_of_the_last_trained_update(page: Page) -> None:
     page.desk.store.write(lambda tx: register(tx))
     page.desk.store.write(lambda tx: judged(tx, "erd", "hold"))
-    assert page.value("update_loss", task="erd", point="first") == 2.0
-    assert page.value("update_loss", task="erd", point="last") == 0.5
-    assert page.value("update_loss", task="erd", point="dev") is None
+    assert page.value("update_loss", task="erd", method="sft", point="first") == 2.0
+    assert page.value("update_loss", task="erd", method="sft", point="last") == 0.5
+    assert page.value("update_loss", task="erd", method="sft", point="dev") is None
+    assert page.value("update_loss", task="erd", method="dpo", point="dev") == 8.5
 
 
 def test_examples_are_counted_where_they_stand(page: Page) -> None:

@@ -44,7 +44,7 @@ def test_an_attempt_is_counted_once_with_its_phases_and_its_batch(page: Page) ->
     folder = page.artifacts / "jobs" / f"u{update.update_id}-train-2"
     folder.mkdir(parents=True)
     seconds = {"load": 2.0, "train": 5.0, "total": 8.0}
-    result = TrainResult(outcome="trained", reason="fine", candidate="erd@v1", method="sft", seconds=seconds)
+    result = TrainResult(outcome="trained", reason="fine", candidate="erd@v1", seconds=seconds)
     write_result(folder, result)
     for _ in range(2):  # a second look sees nothing new
         assert page.value("job_seconds_sum", kind="train", outcome="done") == 10

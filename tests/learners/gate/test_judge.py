@@ -65,7 +65,7 @@ def test_the_last_look_may_still_promote_or_reject(gain: float) -> None:
 def test_no_rows_are_held_without_spending_a_look() -> None:
     judgement = judge((), (), SETTINGS, seed=0)
     assert (judgement.verdict, judgement.spent_look, judgement.expires) == ("hold", False, False)
-    assert judgement.reason == "0 of 20 prompts with a human target"
+    assert judgement.reason == "0 of 20 prompts with a human text"
 
 
 def test_below_min_prompts_a_great_gain_is_held() -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from learners.job import CHECKPOINT, RESULT, Lora, Model, TrainResult
+from learners.job import CHECKPOINT, RESULT, Lora, Model, Phase, TrainResult
 from learners.job_files import read_result
 from learners.training import stopping
 from learners.training.worker import perform
-from tests.learners.training.tiny import make_job, row
+from tests.learners.training.tiny import make_job, pair, row
 
 pytestmark = [
     pytest.mark.train,
@@ -42,6 +42,16 @@ def prepared(directory: Path, base: Path) -> Path:
     return directory
 
 
+def in_phases(directory: Path, base: Path) -> Path:
+    """Six steps each; the second with a dev fold."""
+    rows = [*(row(number) for number in range(6)), *(pair(number) for number in range(20, 26))]
+    dev = [pair(number) for number in range(30, 38)]
+    settings = {**SETTINGS, "steps": 6}
+    phases = (Phase(method="sft", settings=settings, rows=6, dev_rows=0), Phase(method="dpo", settings=settings))
+    make_job(directory, base, rows, dev=dev, phases=phases)
+    return directory
+
+
 def trained(directory: Path) -> TrainResult:
     perform(directory)
     result = read_result(directory)
@@ -68,6 +78,28 @@ def test_it_goes_on_to_the_very_bytes_of_an_undisturbed_run(
     assert resumed.files == whole.files
     plain = {"seconds", "warm"}
     assert resumed.model_dump(exclude=plain) == whole.model_dump(exclude=plain)
+
+
+@pytest.mark.parametrize("step", [3, 9])
+def test_two_phases_go_on_where_they_were_left_off(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """In the sixth step the second phase begins: its reference is the first one's end, and not the base."""
+    from learners.training import checkpoints
+
+    whole = trained(in_phases(tmp_path / "whole", tiny_base))
+    first = in_phases(tmp_path / "first", tiny_base)
+    with monkeypatch.context() as patched, pytest.raises(stopping.Interrupted):
+        patched.setattr(checkpoints, "is_asked", after_steps(step))
+        perform(first)
+    second = in_phases(tmp_path / "second", tiny_base)
+    shutil.copytree(first / CHECKPOINT, second / CHECKPOINT)
+    resumed = trained(second)
+    assert [phase.method for phase in resumed.phases] == ["sft", "dpo"]
+    assert resumed.files == whole.files
+    plain = {"seconds", "warm"}
+    assert resumed.model_dump(exclude=plain) == whole.model_dump(exclude=plain)
+    assert not (second / CHECKPOINT).exists()
 
 
 def test_one_asked_in_its_last_step_ends_with_its_result(

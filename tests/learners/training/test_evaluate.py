@@ -10,7 +10,16 @@ import pytest
 
 from learners.engines.client import Answer, EngineModel, Scored
 from learners.engines.errors import EngineUnreachable
-from learners.job import Contender, EngineAddress, EvaluateJob, EvaluateResult, Prompt, ValidatorChoice
+from learners.job import (
+    Compared,
+    Contender,
+    EngineAddress,
+    EvaluateJob,
+    EvaluateResult,
+    Likelihood,
+    Prompt,
+    ValidatorChoice,
+)
 from learners.job_files import last_progress, read_answers, read_result, write_job, write_prompts
 from learners.training import evaluate
 from learners.training.worker import perform
@@ -21,11 +30,14 @@ PROMPTS = (
     Prompt(id="b", messages=(Message("system", "brief"), Message("user", "two"), Message("assistant", "x"))),
 )
 
+TOO_LONG = 50
+
 
 class FakeEngine:
     """Answers with the name it was asked under; the longer a target, the less likely."""
 
     served: dict[str, str | None]
+    asked: list[int]
     gone = False
 
     def __init__(self, url: str, timeout_s: float) -> None:
@@ -48,22 +60,31 @@ class FakeEngine:
 
     def generate(self, model: str, prompts: Sequence[Sequence[Message]], sampling: Any) -> list[Answer]:
         assert model in self.served
+        self.asked.append(len(prompts))
         return [Answer(f"{model} of {self.served[model]}", "stop", 3) for _ in prompts]
 
-    def score(self, model: str, items: Sequence[tuple[Sequence[Message], str]]) -> list[Scored]:
-        return [Scored(2.0 * len(text.split()), len(text.split()), 0.5) for _, text in items]
+    def score_what_fits(self, model: str, items: Sequence[tuple[Sequence[Message], str]]) -> list[Scored | None]:
+        assert model in self.served
+        counts = [len(text.split()) for _, text in items]
+        return [Scored(2.0 * count, count, 0.5) if count < TOO_LONG else None for count in counts]
 
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> type[FakeEngine]:
     class Fresh(FakeEngine):
         served: dict[str, str | None] = {"base": None, "erd-v3-ab": "/artifacts/v3"}  # noqa: RUF012
+        asked: list[int] = []  # noqa: RUF012
 
     monkeypatch.setattr(evaluate, "EngineClient", Fresh)
     return Fresh
 
 
-def evaluated(directory: Path, champion: Contender, validator: ValidatorChoice | None = None) -> EvaluateResult:
+def evaluated(
+    directory: Path,
+    champion: Contender,
+    validator: ValidatorChoice | None = None,
+    prompts: Sequence[Prompt] = PROMPTS,
+) -> EvaluateResult:
     job = EvaluateJob(
         task="team/erd",
         update_id=5,
@@ -73,7 +94,7 @@ def evaluated(directory: Path, champion: Contender, validator: ValidatorChoice |
         validator=validator,
     )
     write_job(directory, job)
-    write_prompts(directory, PROMPTS)
+    write_prompts(directory, prompts)
     perform(directory)
     result = read_result(directory)
     assert isinstance(result, EvaluateResult)
@@ -141,3 +162,33 @@ def test_an_unknown_validator_fails_the_job_for_good(tmp_path: Path, engine: typ
     result = evaluated(tmp_path, CHAMPION, ValidatorChoice(name="no_such"))
     assert (result.outcome, result.try_again) == ("failed", False)
     assert "no_such" in result.reason
+
+
+def compared(name: str, chosen: str, rejected: str) -> Prompt:
+    return Prompt(id=name, messages=PROMPTS[0].messages, pair=Compared(chosen=chosen, rejected=rejected))
+
+
+def test_both_texts_of_a_pair_are_measured_under_both(tmp_path: Path, engine: type[FakeEngine]) -> None:
+    evaluated(tmp_path, CHAMPION, prompts=[compared("a", "two words", "just three words")])
+    (read,) = read_answers(tmp_path)
+    assert read.pair == Compared(chosen="two words", rejected="just three words")
+    for said in (read.candidate, read.champion):
+        assert (said.chosen, said.rejected) == (Likelihood(nll=4.0, tokens=2), Likelihood(nll=6.0, tokens=3))
+        assert said.nll_per_token is None
+
+
+def test_a_text_too_long_for_the_engine_is_left_out_and_counted(tmp_path: Path, engine: type[FakeEngine]) -> None:
+    long = "word " * TOO_LONG
+    result = evaluated(tmp_path, CHAMPION, prompts=[compared("a", long, "short"), compared("b", "one", "two")])
+    assert result.outcome == "evaluated"
+    assert "human texts of 1 are too long for the engine" in result.reason
+    first, second = read_answers(tmp_path)
+    assert first.candidate.chosen is None
+    assert first.candidate.rejected is not None
+    assert second.candidate.chosen is not None
+
+
+def test_equal_prompts_are_answered_once(tmp_path: Path, engine: type[FakeEngine]) -> None:
+    evaluated(tmp_path, CHAMPION, prompts=[compared(str(i), "one", "two") for i in range(5)])
+    assert engine.asked == [1, 1]
+    assert len({answers.candidate.text for answers in read_answers(tmp_path)}) == 1

@@ -66,10 +66,10 @@ def nll_per_token(base: Path, adapter: Path, rows: list[Row]) -> float:
 def test_it_trains_writes_the_adapter_and_leaves_nothing_else(tmp_path: Path, tiny_base: Path) -> None:
     result = train(tmp_path / "job", tiny_base, [row(i) for i in range(10)])
     assert result.outcome == "trained"
-    assert (result.rows, result.steps, result.steps_planned) == (10, 6, 6)
-    assert result.first_loss is not None
-    assert result.last_loss is not None
-    assert result.last_loss < result.first_loss
+    assert (result.rows, result.steps, result.phases[0].steps_planned) == (10, 6, 6)
+    assert result.phases[0].first_loss is not None
+    assert result.phases[0].last_loss is not None
+    assert result.phases[0].last_loss < result.phases[0].first_loss
     left = {str(path.relative_to(tmp_path / "job")) for path in (tmp_path / "job").rglob("*") if path.is_file()}
     assert left == {
         "job.json",
@@ -111,7 +111,7 @@ def test_a_curriculum_may_have_smaller_steps_and_says_what_it_did(
     assert seen == planned
     assert [len(step) for step in planned] == [3, 3, 4, 4, 4, 4]
     assert set(planned[0]) == {0, 1, 2}
-    assert [note.split(":")[0] for note in result.notes] == ["easy", "medium", "hard"]
+    assert [note.split(":")[0] for note in result.phases[0].notes] == ["easy", "medium", "hard"]
 
 
 def test_the_same_job_gives_the_same_bytes_and_another_seed_others(tmp_path: Path, tiny_base: Path) -> None:
@@ -120,14 +120,14 @@ def test_the_same_job_gives_the_same_bytes_and_another_seed_others(tmp_path: Pat
     again = train(tmp_path / "b", tiny_base, rows)
     other = train(tmp_path / "c", tiny_base, rows, seed=8)
     assert first.files == again.files
-    assert first.last_loss == again.last_loss
+    assert first.phases[0].last_loss == again.phases[0].last_loss
     assert first.files["adapter_model.safetensors"] != other.files["adapter_model.safetensors"]
 
 
 def test_too_long_rows_are_dropped_with_a_reason_not_cut(tmp_path: Path, tiny_base: Path) -> None:
     result = train(tmp_path / "job", tiny_base, [row(0), row(1, completion="y" * 300), row(2, weight=0.0)])
     assert result.rows == 1
-    assert result.dropped == {"longer than 256 tokens": 1, "weight 0": 1}
+    assert result.phases[0].dropped == {"longer than 256 tokens": 1, "weight 0": 1}
 
 
 def test_without_a_row_that_fits_it_fails_with_the_reason(tmp_path: Path, tiny_base: Path) -> None:
@@ -150,9 +150,9 @@ def test_it_goes_on_from_the_champion(tmp_path: Path, tiny_base: Path) -> None:
     first = train(tmp_path / "first", tiny_base, rows)
     start = Start(mode="champion", adapter_path=str(tmp_path / "first" / "adapter"))
     second = train(tmp_path / "second", tiny_base, rows, start=start)
-    assert first.last_loss is not None
-    assert second.first_loss is not None
-    assert second.first_loss < first.last_loss + 0.05
+    assert first.phases[0].last_loss is not None
+    assert second.phases[0].first_loss is not None
+    assert second.phases[0].first_loss < first.phases[0].last_loss + 0.05
     assert second.kl is not None
     assert second.kl > 1e-3
 
@@ -166,8 +166,8 @@ def test_a_champion_whose_files_are_gone_fails_with_what_to_do(tmp_path: Path, t
 
 def test_with_few_dev_rows_there_is_no_early_stopping_and_it_says_so(tmp_path: Path, tiny_base: Path) -> None:
     result = train(tmp_path / "job", tiny_base, [row(i) for i in range(8)], dev=[row(50 + i) for i in range(7)])
-    assert result.early_stopping == "off: 7 dev rows, 8 are needed"
-    assert result.dev_loss is None
+    assert result.phases[0].early_stopping == "off: 7 dev rows, 8 are needed"
+    assert result.phases[0].dev_loss is None
 
 
 def test_training_that_spoils_the_dev_fold_stops_early_and_keeps_the_best_weights(
@@ -178,11 +178,11 @@ def test_training_that_spoils_the_dev_fold_stops_early_and_keeps_the_best_weight
     dev = [row(50 + i, completion="b" * 8) for i in range(8)]
     settings = {"learning_rate": 0.03, "steps": 60, "batch_size": 4, "patience": 2}
     result = train(tmp_path / "job", tiny_base, rows, dev=dev, settings=settings)
-    assert "stopped early" in result.early_stopping
-    assert result.best_step is not None
-    assert result.best_step < result.steps < 60
+    assert "stopped early" in result.phases[0].early_stopping
+    assert result.phases[0].best_step is not None
+    assert result.phases[0].best_step < result.steps < 60
     adapter = tmp_path / "job" / "adapter"
-    assert nll_per_token(tiny_base, adapter, dev) == pytest.approx(result.dev_loss, abs=1e-4)
+    assert nll_per_token(tiny_base, adapter, dev) == pytest.approx(result.phases[0].dev_loss, abs=1e-4)
 
 
 def test_an_engine_reads_what_training_probed(tmp_path: Path, tiny_base: Path) -> None:

@@ -41,12 +41,16 @@ class Bench:
                     parameter.normal_(std=0.1)
 
     def trainer(self, kind: Any, collator: Any, dataset: Any, **more: Any) -> Any:
+        from trl.trainer.sft_config import SFTConfig
+
         from learners.methods.sft import SftSettings
-        from learners.training.sft import _arguments
+        from learners.training.bench import trainer_arguments
+
+        arguments = trainer_arguments(self.directory, self.job, SftSettings(), 1)
 
         return kind(
             model=self.model,
-            args=_arguments(self.directory, self.job, SftSettings(), 1),
+            args=SFTConfig(**arguments, dataset_kwargs={"skip_prepare_dataset": True}),
             data_collator=collator,
             train_dataset=dataset,
             processing_class=self.tokenizer,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from learners.base import base_hash
-from learners.job import DEV_ROWS, ROWS, Base, LearnersOn, Lora, Model, Start, TrainJob
+from learners.job import DEV_ROWS, ROWS, Base, LearnersOn, Lora, Model, Phase, Start, TrainJob
 from learners.job_files import write_job, write_rows
 from storage.records import Message, Origin, Row
 
@@ -73,19 +74,32 @@ def row(number: int, *, completion: str | None = None, weight: float = 1.0, repl
     )
 
 
-def make_job(directory: Path, base: Path, rows: list[Row], *, dev: list[Row] | None = None, **changes: Any) -> TrainJob:
-    """Writes the directory of a train job and returns the job."""
+def pair(number: int, *, chosen: str = "yes yes", rejected: str = "no no no", weight: float = 1.0) -> Row:
+    return replace(row(number, completion=chosen, weight=weight), role="pair", rejected=rejected)
+
+
+def make_job(
+    directory: Path,
+    base: Path,
+    rows: list[Row],
+    *,
+    dev: list[Row] | None = None,
+    method: str = "sft",
+    settings: dict[str, Any] | None = None,
+    **changes: Any,
+) -> TrainJob:
+    """Writes the directory of a train job and returns the job: of one phase, where `phases` are not among changes."""
     directory.mkdir(parents=True, exist_ok=True)
+    settings = {"learning_rate": 0.02, "steps": 6, "batch_size": 4} if settings is None else settings
     job = TrainJob(
         task="tiny",
         update_id=1,
         candidate="tiny@v1",
-        method="sft",
+        phases=(Phase(method=method, settings=settings),),
         seed=7,
         base=Base(path=str(base), hash=base_hash(base)),
         start=Start(mode="base"),
         model=Model(max_context=256, lora=Lora(rank=4, alpha=8, dropout=0.05)),
-        settings={"learning_rate": 0.02, "steps": 6, "batch_size": 4},
         learners=LearnersOn(),
         threads=1,
     ).model_copy(update=changes)

@@ -202,6 +202,15 @@ def test_an_answer_ends_by_stop_or_by_length(client: EngineClient) -> None:
     assert ended.text.startswith(cut.text.rstrip("\ufffd"))
 
 
+def test_an_item_beyond_the_context_is_not_scored_and_does_not_spoil_the_others(client: EngineClient) -> None:
+    items = [(PROMPTS[0], "short"), (PROMPTS[1], "long " * 400)]
+    short, long = client.score_what_fits("base", items)
+    assert short is not None
+    assert long is None
+    with pytest.raises(EngineRefused, match="1 of 2 items are longer than the context"):
+        client.score("base", items)
+
+
 def test_max_tokens_beyond_the_context_is_cut_to_it(client: EngineClient) -> None:
     answers = client.generate("base", PROMPTS, Sampling(max_tokens=10_000))
     assert all(answer.tokens <= 256 for answer in answers)

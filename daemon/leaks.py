@@ -1,0 +1,29 @@
+"""What training may not see because the gate would know it again. Read from the store; the policy is the router's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from sqlalchemy import Connection
+
+from consumers.cleaning import prompt_key
+from daemon.config import TaskConfig
+from learners.router import answer_key
+from storage import buffer
+from storage.records import Example
+
+
+def gate_keys(tx: Connection, task: TaskConfig) -> Collection[str]:
+    """For `router.drop_leaks`: of prompts, or, where folds go by user, of prompts with what was answered."""
+    gate = buffer.gate_examples(tx, task.name)
+    if task.holdout.split == "prompt":
+        return {prompt_key(example.messages) for example in gate}
+    return {answer_key(example.messages, text) for example in gate for text in _texts(example)}
+
+
+def _texts(example: Example) -> Iterator[str]:
+    """What the gate may measure the likelihood of. A rejected text is not among them: nobody is rewarded for it."""
+    yield from (target.text for target in (example.correction, example.demonstration) if target is not None)
+    yield from (pair.chosen for pair in example.pairs if not pair.tie)
+    if example.response:
+        yield example.response

@@ -1,0 +1,112 @@
+"""What one attempt at an update trains on: read from the store, sorted into phases by the policies of `learners`.
+
+The trainer sees the train and dev folds and nothing else, and of those nothing that the gate would know again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from daemon.config import TaskConfig
+from daemon.leaks import gate_keys
+from daemon.methods_on import methods_on
+from learners.plan import steps_for
+from learners.preference import PhaseRows, Sorted, count_rows, roles_in_words, sort_rows, with_replay
+from learners.replay import sample_replay
+from learners.router import drop_leaks, rows_of
+from storage import buffer, registry
+from storage.records import Adapter, Origin, Row, Update
+
+MOST_LEARNED = 2000  # learned examples that replay is drawn from
+MOST_DEV = 200
+
+
+@dataclass(frozen=True)
+class Material:
+    """What one attempt is made of. `leaks` are rows that were left out because the gate would know them again."""
+
+    sorted: Sorted
+    champion: Adapter
+    version: int
+    leaks: int
+
+    @property
+    def batch(self) -> list[Row]:
+        return [row for phase in self.sorted.phases for row in phase.batch]
+
+    @property
+    def learned(self) -> list[Row]:
+        return [row for phase in self.sorted.phases for row in phase.learned]
+
+
+def gather(tx: Connection, update: Update, task: TaskConfig, now: datetime) -> Material:
+    """From the update's pool, what was learned before, and the dev fold."""
+    pool = dict(buffer.reserved_examples(tx, update.update_id))
+    chosen = [origin for entry in update.report["batch"] if (origin := Origin(*entry)) in pool]
+    halved = buffer.half_weighted(tx, update.task, chosen)
+    new = {origin.interaction_id for origin in chosen}
+    learned = [e for e in buffer.learned_examples(tx, update.task, MOST_LEARNED) if e.interaction_id not in new]
+    keys = gate_keys(tx, task)
+    fresh, leaked = _kept([row for o in chosen for row in rows_of(pool[o], task.rewards, now, o in halved)], keys, task)
+    again, leaked_again = _kept([row for e in learned for row in rows_of(e, task.rewards, now)], keys, task)
+    dev = [row for e in buffer.dev_examples(tx, update.task, MOST_DEV) for row in rows_of(e, task.rewards, now)]
+    champion = registry.get_adapter(tx, update.champion)
+    assert champion is not None, "an update's champion is registered before the update is made"
+    return Material(
+        sorted=sort_rows(fresh, again, dev, methods_on(task), task.learners.preference),
+        champion=champion,
+        version=registry.next_version(tx, update.task),
+        leaks=leaked + leaked_again,
+    )
+
+
+def _kept(rows: Sequence[Row], keys: Collection[str], task: TaskConfig) -> tuple[list[Row], int]:
+    """The gate may have grown since the batch was reserved or learned."""
+    kept, leaked = drop_leaks(rows, keys, task.holdout.split)
+    return list(kept), leaked
+
+
+def phases_of(material: Material, task: TaskConfig, replay: int, seed: int) -> tuple[PhaseRows, ...]:
+    """What each phase trains on, with what is drawn for replay."""
+    without = {row.origin.interaction_id for row in material.batch}
+    drawn = sample_replay(material.learned, replay, seed, without=without)
+    return with_replay(material.sorted.phases, drawn, task.learners.preference)
+
+
+def row_passes(material: Material, task: TaskConfig) -> float:
+    """How often a new row is trained on, on average over the phases."""
+    settings: dict[str, Any] = {method.name: settings for method, settings in methods_on(task)}
+    phases = [phase for phase in material.sorted.phases if phase.batch]
+    return sum(_trained_on(len(phase.batch), settings[phase.method]) for phase in phases) / len(material.batch)
+
+
+def _trained_on(rows: int, settings: Any) -> int:
+    if not hasattr(settings, "batch_size"):  # noop
+        return rows
+    batch_size: int = settings.batch_size
+    return steps_for(rows, batch_size, settings.steps) * min(rows, batch_size)
+
+
+def nothing_left(material: Material) -> str:
+    """Why there is nothing to train on."""
+    found = material.sorted
+    if found.no_method:
+        return f"no method learns from what is left of the batch: {roles_in_words(found.no_method, found.preference)}"
+    return "nothing of the batch can be learned any more: it was retracted, aged out or is known to the gate"
+
+
+def routing(material: Material, phases: Sequence[PhaseRows]) -> dict[str, object]:
+    """For the report: how many rows went where, and why."""
+    found = material.sorted
+    return {
+        "rows": count_rows(phases),
+        "no_method": dict(found.no_method),
+        "gave_way": dict(found.gave_way),
+        "leaks": material.leaks,
+        "preference": found.preference.reason,
+    }
