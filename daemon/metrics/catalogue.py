@@ -54,6 +54,7 @@ LABELS = {
     "`unjoined`, `withdrawn`, `held_out`, of which each is in one; and `reserved` (of the open), `gate`, "
     "`gate_labelled`, `dev_labelled` (of the others), which overlap with these",
     "phase": "`start` (fork and notice), what the worker names (`load`, `train`), `other`",
+    "method": "what learned in that phase of training: `sft`, `dpo`",
     "point": "`first` and `last` step of training, `dev` on the held-out dev rows",
     "verdict": "`promote`, `hold`, `reject`",
     "adapter": "`<task>@v<N>`; only the champion and the newest versions",
