@@ -14,22 +14,20 @@ from pathlib import Path
 import structlog
 from sqlalchemy import Connection
 
-from consumers.rewards import aged_out, decay
 from daemon.config import Config, TaskConfig
+from daemon.evidence import gate_prompts, gate_rows, human_texts
 from daemon.jobs import Crashed, Done, Jobs
 from learners import job as contract
-from learners.gate import Answer, GateRow, Judgement, Likelihood, judge, newest_fairly, wait_for
+from learners.gate import GateRow, Judgement, judge, wait_for
 from learners.job_files import read_answers, read_result, write_job, write_prompts
 from storage import buffer, decisions, registry, updates
 from storage.artifacts import Artifacts
-from storage.records import Adapter, Decision, Example, Look, Origin, Score, Update, UpdateState
+from storage.records import Adapter, Decision, Look, Origin, Score, Update, UpdateState
 from storage.store import Store
 
 log = structlog.get_logger(__name__)
 
 ANSWER_TOKENS = 512
-HUMAN_TEXTS = 200
-LOOK_PAST = 5  # times the gate's cap are looked at, to find what others said behind one user's flood
 
 
 @dataclass(frozen=True)
@@ -99,9 +97,7 @@ class Judging:
         candidate = registry.get_adapter(tx, update.candidate)
         assert champion is not None, "a line's champion is registered"
         assert candidate is not None, "a candidate is registered before its update is trained"
-        examples = _newest_fairly(tx, task)
-        prompts = _prompts(examples, task, self._clock())
-        entries = _entries(tx, update.task, task, prompts, capped=len(examples) >= task.holdout.cap)
+        prompts, entries = gate_prompts(tx, task, self._clock())
         return _Bench(champion, candidate, prompts, entries, tuple(updates.looks(tx, update.update_id)))
 
     def _start(self, update: Update, task: TaskConfig, bench: _Bench, engine: EngineAt) -> None:
@@ -143,9 +139,9 @@ class Judging:
         if result.outcome == "failed":
             self._crashed(update, result.reason)
             return
-        rows = _gate_rows(read_answers(folder))
+        rows = gate_rows(read_answers(folder))
         bench, texts = self._store.read(
-            lambda tx: (self._bench(tx, update, task), _human_texts(tx, update.task, self._clock(), task))
+            lambda tx: (self._bench(tx, update, task), human_texts(tx, task, self._clock()))
         )
         judgement = judge(
             rows,
@@ -228,97 +224,6 @@ class Judging:
         words = f"{state}: {reason}"
         subject = update.candidate or f"update {update.update_id}"
         decisions.record(tx, Decision(now, "verdict", words, update.task, subject, detail={"state": state}))
-
-
-def _newest_fairly(tx: Connection, task: TaskConfig) -> list[Example]:
-    """The gate's examples that one judgement reads: the newest, but no user's flood instead of everybody else's."""
-    found = buffer.gate_examples(tx, task.name, limit=LOOK_PAST * task.holdout.cap)
-    users = [example.user_id for example in found]
-    return [found[at] for at in newest_fairly(users, task.holdout.cap, task.batching.max_share_per_user)]
-
-
-def _prompts(examples: Sequence[Example], task: TaskConfig, now: datetime) -> tuple[contract.Prompt, ...]:
-    """What candidate and champion are asked; users become numbers that mean nothing outside this job.
-
-    Where only human texts decide, what has none (a tie, a thumb) is not asked.
-    """
-    numbers: dict[str, int] = {}
-    fresh = [e for e in examples if e.messages and not aged_out(e.effective_at, now, task.rewards)]
-    if task.validator is None:
-        fresh = [example for example in fresh if _target(example) or _compared(example)]
-    return tuple(
-        contract.Prompt(
-            id=example.interaction_id,
-            messages=example.messages,
-            target=_target(example),
-            pair=_compared(example),
-            weight=decay(example.effective_at, now, task.rewards.half_life),
-            user=numbers.setdefault(example.user_id, len(numbers)) if example.user_id else None,
-        )
-        for example in fresh
-    )
-
-
-def _target(example: Example) -> str | None:
-    """The text that a human wrote last, where there is one."""
-    written = [text for text in (example.demonstration, example.correction) if text is not None]
-    return max(written, key=lambda text: text.effective_at).text if written else None
-
-
-def _compared(example: Example) -> contract.Compared | None:
-    """The latest of its pairs that is no tie."""
-    pairs = [pair for pair in example.pairs if not pair.tie]
-    newest = max(pairs, key=lambda pair: pair.effective_at, default=None)
-    return None if newest is None else contract.Compared(chosen=newest.chosen, rejected=newest.rejected)
-
-
-def _entries(tx: Connection, name: str, task: TaskConfig, prompts: Sequence[contract.Prompt], *, capped: bool) -> int:
-    """How many prompts the primary could be read on, those beyond the cap included."""
-    if task.gate.primary == "validator" or (task.gate.primary == "auto" and task.validator is not None):
-        return buffer.buffer_counts(tx, name).gate if capped else len(prompts)
-    readable = sum(prompt.target is not None or prompt.pair is not None for prompt in prompts)
-    return buffer.buffer_counts(tx, name).gate_labelled if capped else readable
-
-
-def _gate_rows(pairs: Sequence[contract.AnswerPair]) -> list[GateRow]:
-    return [
-        GateRow(
-            id=pair.id,
-            weight=pair.weight,
-            candidate=_answer(pair.candidate),
-            champion=_answer(pair.champion),
-            target=pair.target,
-            chosen=pair.pair.chosen if pair.pair else None,
-            rejected=pair.pair.rejected if pair.pair else None,
-            user=None if pair.user is None else str(pair.user),
-        )
-        for pair in pairs
-    ]
-
-
-def _answer(said: contract.JudgedAnswer) -> Answer:
-    return Answer(
-        text=said.text,
-        score=said.score,
-        checks=said.checks,
-        nll_per_token=said.nll_per_token,
-        tokens=said.tokens,
-        finish_reason=said.finish_reason,
-        chosen=_likelihood(said.chosen),
-        rejected=_likelihood(said.rejected),
-    )
-
-
-def _likelihood(measured: contract.Likelihood | None) -> Likelihood | None:
-    return None if measured is None else Likelihood(measured.nll, measured.tokens)
-
-
-def _human_texts(tx: Connection, task_name: str, now: datetime, task: TaskConfig) -> list[str]:
-    """What humans wrote in train and dev lately: the yardstick of the guards."""
-    examples = buffer.dev_examples(tx, task_name, HUMAN_TEXTS) + buffer.learned_examples(tx, task_name, HUMAN_TEXTS)
-    examples += buffer.open_examples(tx, task_name, settled_before=now, limit=HUMAN_TEXTS)
-    fresh = [example for example in examples if not aged_out(example.effective_at, now, task.rewards)]
-    return [text for text in map(_target, fresh) if text is not None]
 
 
 def _scores(update: Update, champion: str, rows: Sequence[GateRow], now: datetime) -> list[Score]:

@@ -9,6 +9,7 @@ import pytest
 
 from daemon.batches import Batches
 from daemon.config import Config, TaskConfig
+from daemon.evidence import prompts_of
 from daemon.leaks import gate_keys
 from daemon.material import Material, gather, phases_of, routing
 from learners.batching import BatchDecision
@@ -154,9 +155,7 @@ def test_what_the_gate_learned_of_since_is_left_out_of_training_and_counted(stor
 
 
 def test_a_tie_is_not_asked_by_a_gate_that_reads_human_texts(store: Store) -> None:
-    from daemon.judging import _prompts
-
     store.write(lambda tx: keep(tx, *compared(2), *compared(3, "t", tie=True), fold="gate"))
-    prompts = _prompts(store.read(lambda tx: buffer.gate_examples(tx, "erd")), config(), NOW)
+    prompts = prompts_of(store.read(lambda tx: buffer.gate_examples(tx, "erd")), config(), NOW)
     assert sorted(prompt.id for prompt in prompts) == ["p0", "p1"]
     assert all(prompt.pair is not None and prompt.target is None for prompt in prompts)

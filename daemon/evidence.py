@@ -1,0 +1,119 @@
+"""What a judging reads: the gate's prompts from the store, and an evaluate job's answers as rows for the gate.
+
+Only evaluate jobs see the gate fold. Policies are the gate's (`learners.gate`); this only fetches and translates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from consumers.rewards import aged_out, decay
+from daemon.config import TaskConfig
+from learners import job as contract
+from learners.gate import Answer, GateRow, Likelihood, newest_fairly
+from storage import buffer
+from storage.records import Example
+
+HUMAN_TEXTS = 200
+LOOK_PAST = 5  # times the gate's cap are looked at, to find what others said behind one user's flood
+
+
+def gate_prompts(tx: Connection, task: TaskConfig, now: datetime) -> tuple[tuple[contract.Prompt, ...], int]:
+    """What one judgement asks, and how many entries the gate holds for it: more, once those are capped."""
+    examples = _newest_fairly(tx, task)
+    prompts = prompts_of(examples, task, now)
+    return prompts, _entries(tx, task, prompts, capped=len(examples) >= task.holdout.cap)
+
+
+def _newest_fairly(tx: Connection, task: TaskConfig) -> list[Example]:
+    """The gate's examples that one judgement reads: the newest, but no user's flood instead of everybody else's."""
+    found = buffer.gate_examples(tx, task.name, limit=LOOK_PAST * task.holdout.cap)
+    users = [example.user_id for example in found]
+    return [found[at] for at in newest_fairly(users, task.holdout.cap, task.batching.max_share_per_user)]
+
+
+def prompts_of(examples: Sequence[Example], task: TaskConfig, now: datetime) -> tuple[contract.Prompt, ...]:
+    """What candidate and champion are asked; users become numbers that mean nothing outside this job.
+
+    Where only human texts decide, what has none (a tie, a thumb) is not asked.
+    """
+    numbers: dict[str, int] = {}
+    fresh = [e for e in examples if e.messages and not aged_out(e.effective_at, now, task.rewards)]
+    if task.validator is None:
+        fresh = [example for example in fresh if _target(example) or _compared(example)]
+    return tuple(
+        contract.Prompt(
+            id=example.interaction_id,
+            messages=example.messages,
+            target=_target(example),
+            pair=_compared(example),
+            weight=decay(example.effective_at, now, task.rewards.half_life),
+            user=numbers.setdefault(example.user_id, len(numbers)) if example.user_id else None,
+        )
+        for example in fresh
+    )
+
+
+def _target(example: Example) -> str | None:
+    """The text that a human wrote last, where there is one."""
+    written = [text for text in (example.demonstration, example.correction) if text is not None]
+    return max(written, key=lambda text: text.effective_at).text if written else None
+
+
+def _compared(example: Example) -> contract.Compared | None:
+    """The latest of its pairs that is no tie."""
+    pairs = [pair for pair in example.pairs if not pair.tie]
+    newest = max(pairs, key=lambda pair: pair.effective_at, default=None)
+    return None if newest is None else contract.Compared(chosen=newest.chosen, rejected=newest.rejected)
+
+
+def _entries(tx: Connection, task: TaskConfig, prompts: Sequence[contract.Prompt], *, capped: bool) -> int:
+    """How many prompts the primary could be read on, those beyond the cap included."""
+    if task.gate.primary == "validator" or (task.gate.primary == "auto" and task.validator is not None):
+        return buffer.buffer_counts(tx, task.name).gate if capped else len(prompts)
+    readable = sum(prompt.target is not None or prompt.pair is not None for prompt in prompts)
+    return buffer.buffer_counts(tx, task.name).gate_labelled if capped else readable
+
+
+def gate_rows(pairs: Sequence[contract.AnswerPair]) -> list[GateRow]:
+    return [
+        GateRow(
+            id=pair.id,
+            weight=pair.weight,
+            candidate=_answer(pair.candidate),
+            champion=_answer(pair.champion),
+            target=pair.target,
+            chosen=pair.pair.chosen if pair.pair else None,
+            rejected=pair.pair.rejected if pair.pair else None,
+            user=None if pair.user is None else str(pair.user),
+        )
+        for pair in pairs
+    ]
+
+
+def _answer(said: contract.JudgedAnswer) -> Answer:
+    return Answer(
+        text=said.text,
+        score=said.score,
+        checks=said.checks,
+        nll_per_token=said.nll_per_token,
+        tokens=said.tokens,
+        finish_reason=said.finish_reason,
+        chosen=_likelihood(said.chosen),
+        rejected=_likelihood(said.rejected),
+    )
+
+
+def _likelihood(measured: contract.Likelihood | None) -> Likelihood | None:
+    return None if measured is None else Likelihood(measured.nll, measured.tokens)
+
+
+def human_texts(tx: Connection, task: TaskConfig, now: datetime) -> list[str]:
+    """What humans wrote in train and dev lately: the yardstick of the guards."""
+    examples = buffer.dev_examples(tx, task.name, HUMAN_TEXTS) + buffer.learned_examples(tx, task.name, HUMAN_TEXTS)
+    examples += buffer.open_examples(tx, task.name, settled_before=now, limit=HUMAN_TEXTS)
+    fresh = [example for example in examples if not aged_out(example.effective_at, now, task.rewards)]
+    return [text for text in map(_target, fresh) if text is not None]
