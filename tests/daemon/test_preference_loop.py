@@ -40,8 +40,11 @@ tasks: {{erd: null}}
 
 def preferences() -> list[dict[str, Any]]:
     rng, lists, found = random.Random(7), entity_lists(Pool.EVENTS, 7), []
-    for number in range(PAIRS + TIES):
+    while (number := len(found)) < PAIRS + TIES:
         entities = next(lists)
+        good, sloppy = good_answer(entities), sloppy_answer(entities, rng)
+        if good == sloppy:
+            continue
         found.append(
             {
                 "schema": 1,
@@ -51,8 +54,8 @@ def preferences() -> list[dict[str, Any]]:
                 "task": "erd",
                 "user_id": f"person-{number % 10}",
                 "prompt": prompt_of(entities),
-                "chosen": good_answer(entities),
-                "rejected": sloppy_answer(entities, rng),
+                "chosen": good,
+                "rejected": sloppy,
                 "tie": number >= PAIRS,
             }
         )
