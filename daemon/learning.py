@@ -161,9 +161,8 @@ class Learning:
         except (StorageError, LearnerError, ExecutorError) as error:
             self._trouble(what, str(error))
         except OSError as error:
-            self._trouble(
-                what, f"{error.strerror or type(error).__name__}: {error.filename}; look at its disk and rights"
-            )
+            failed = error.strerror or type(error).__name__
+            self._trouble(what, f"{error.filename}: {failed}; look at its disk and its rights")
         except Exception as error:
             self._trouble(what, fault_of(error), bug=True)
         else:

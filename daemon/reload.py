@@ -90,6 +90,8 @@ class ConfigWatch:
             found = self._source.load()
         except ConfigError as error:
             self._refuse(str(error))
+        except Exception as error:  # a bug, and still no reason to lose the config in force
+            self._refuse(f"{self._source.path}: cannot be taken: {fault_of(error)}")
         else:
             self._take(found)
 

@@ -130,6 +130,7 @@ def test_reasons_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> 
         "ready": False,
         "not_ready": [reason],
         "roles": ["api"],
+        "config": {"last_reload": reason, "needs_restart": []},
         "events": {"stored": 3},
         "sources": [{"name": "kafka", "state": "degraded", "lag": 7, "reason": reason}],
         "services": {"engine": reason},
@@ -137,4 +138,4 @@ def test_reasons_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> 
     }
     with out.capture() as captured:
         print_status(found)
-    assert captured.get().replace("\n", " ").count(reason) == 5
+    assert captured.get().replace("\n", " ").count(reason) == 6
