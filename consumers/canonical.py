@@ -98,16 +98,12 @@ def count_unknown(wire: AnyWire) -> int:
     return count
 
 
+_NAMES = ("event_id", "interaction_id", "user_id", "app", "model", "adapter", "finish_reason")
+
+
 def _check_names(wire: AnyWire, limits: LimitSettings) -> None:
-    for field, value in (
-        ("event_id", wire.event_id),
-        ("interaction_id", wire.interaction_id),
-        ("user_id", wire.user_id),
-        ("app", wire.app),
-        ("model", wire.model),
-        ("adapter", wire.adapter),
-        ("finish_reason", wire.finish_reason),
-    ):
+    for field in _NAMES:
+        value = getattr(wire, field)
         if value is not None:
             check_name(value, field, limits.max_id_chars)
 

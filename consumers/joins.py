@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from statistics import fmean
 
 from storage.records import (
@@ -16,6 +17,7 @@ from storage.records import (
     Demonstration,
     Event,
     Example,
+    Interaction,
     Message,
     Pair,
     Preference,
@@ -63,29 +65,44 @@ class _Subject:
     user_id: str | None
 
 
-def join(events: Sequence[Event], settings: JoinSettings, similarity: SimilaritySettings) -> Joined:
+def join(
+    events: Sequence[Event],
+    settings: JoinSettings,
+    similarity: SimilaritySettings,
+    interaction_id: str | None = None,
+) -> Joined:
     """The example of one interaction, from all events of one (task, interaction_id), in any order.
 
-    Retractions that name an event of this interaction may be among them, whatever interaction they carry themselves.
-    `revision` is 1 + corrections + demonstrations + preferences, retracted ones too, so that it never falls.
-    Raises ValueError for no events.
+    Retractions that name an event of this interaction may be among them, whatever interaction they carry themselves:
+    where they may be all there is, say which interaction it is. `revision` is 1 + corrections + demonstrations +
+    preferences, retracted ones too, so that it never falls. Raises ValueError for no events.
     """
     if not events:
         raise ValueError("join: no events; an example needs at least one")
-    ordered = sorted(events, key=lambda event: (event.occurred_at, event.event_id))
-    told = [event for event in ordered if not isinstance(event.body, Retraction)]
-    live = _live(told, [event for event in ordered if isinstance(event.body, Retraction)])
+    ordered = sorted(events, key=_IN_ORDER) if len(events) > 1 else events
+    retractions = [event for event in ordered if isinstance(event.body, Retraction)]
+    told = [event for event in ordered if not isinstance(event.body, Retraction)] if retractions else ordered
+    live = _live(told, retractions) if retractions else told
     subject = _subject(live or told)
     signals = _late_signals(told, subject, similarity)
-    scored = [replace(event, signal=signals[event.event_id]) if event.event_id in signals else event for event in live]
-    return Joined(_example(ordered, told, scored, subject, settings, similarity), signals)
+    if signals:
+        live = [replace(each, signal=signals[each.event_id]) if each.event_id in signals else each for each in live]
+    name = interaction_id or (told or ordered)[0].interaction_id
+    return Joined(_example(name, ordered, told, live, subject, settings, similarity), signals)
+
+
+_IN_ORDER = attrgetter("occurred_at", "event_id")
 
 
 def _live(told: Sequence[Event], retractions: Sequence[Event]) -> list[Event]:
     """What nobody took back. An interaction that is taken back leaves nothing live: its prompt may not be used."""
     live = [event for event in told if not any(_takes_back(each, event) for each in retractions)]
-    lost = any(event.kind == "interaction" for event in told) and not any(e.kind == "interaction" for e in live)
+    lost = any(_is_interaction(event) for event in told) and not any(_is_interaction(event) for event in live)
     return [] if lost else live
+
+
+def _is_interaction(event: Event) -> bool:
+    return isinstance(event.body, Interaction)
 
 
 def _takes_back(retraction: Event, target: Event) -> bool:
@@ -108,17 +125,20 @@ def _subject(events: Sequence[Event]) -> _Subject:
     The user is the interaction's, else the first known one. Model, adapter and finish_reason belong to the response and
     come from the event that gave it; the first two from any other event where that one is silent.
     """
-    first = sorted(events, key=lambda event: event.kind != "interaction")  # stable: else by time
-    answered = next((event for event in first if event.response is not None), None)
-    named = first if answered is None else [answered, *first]
-    return _Subject(
-        messages=next((event.messages for event in first if event.messages), ()),
-        response=answered.response if answered else None,
-        finish_reason=answered.finish_reason if answered else None,
-        model=next((event.model for event in named if event.model is not None), None),
-        adapter=next((event.adapter for event in named if event.adapter is not None), None),
-        user_id=next((event.user_id for event in first if event.user_id is not None), None),
-    )
+    first = sorted(events, key=lambda event: not _is_interaction(event)) if len(events) > 1 else events  # else by time
+    messages: tuple[Message, ...] = ()
+    answered = user_id = model = adapter = None
+    for event in first:
+        messages = messages or event.messages
+        if answered is None and event.response is not None:
+            answered = event
+        if user_id is None:
+            user_id = event.user_id
+    for event in first if answered is None else (answered, *first):
+        model = event.model if model is None else model
+        adapter = event.adapter if adapter is None else adapter
+    response, finish_reason = (answered.response, answered.finish_reason) if answered else (None, None)
+    return _Subject(messages, response, finish_reason, model, adapter, user_id)
 
 
 def _late_signals(told: Sequence[Event], subject: _Subject, similarity: SimilaritySettings) -> dict[str, Signal]:
@@ -134,6 +154,7 @@ def _late_signals(told: Sequence[Event], subject: _Subject, similarity: Similari
 
 
 def _example(
+    interaction_id: str,
     ordered: Sequence[Event],
     told: Sequence[Event],
     live: Sequence[Event],
@@ -141,12 +162,13 @@ def _example(
     settings: JoinSettings,
     similarity: SimilaritySettings,
 ) -> Example:
-    feedback = [event for event in live if event.kind != "interaction"]
+    feedback = [event for event in live if not _is_interaction(event)]
+    counted = feedback or live or told or ordered
     return Example(
         task=ordered[0].task,
-        interaction_id=_interaction_id(told or ordered),
-        revision=1 + sum(isinstance(event.body, _LEARNABLE) for event in told),
-        joined=any(_carries_all(event) for event in live or told),
+        interaction_id=interaction_id,
+        revision=1 + len([event for event in told if isinstance(event.body, _LEARNABLE)]),
+        joined=any(map(_carries_all, live or told)),
         withdrawn=bool(told) and not live,
         messages=subject.messages,
         response=subject.response,
@@ -155,26 +177,19 @@ def _example(
         adapter=subject.adapter,
         user_id=subject.user_id,
         users=_users(feedback, subject),
-        first_seen_at=min(event.received_at for event in ordered),
-        last_signal_at=max((event.received_at for event in feedback), default=None),
-        effective_at=max(event.effective_at for event in feedback or live or told or ordered),
+        first_seen_at=min([event.received_at for event in ordered]),
+        last_signal_at=max([event.received_at for event in feedback], default=None),
+        effective_at=max([event.effective_at for event in counted]),
         scalar=_scalar(feedback, subject, settings),
         correction=_correction(feedback, subject, similarity),
         demonstration=_demonstration(feedback, subject),
-        pairs=tuple(_pair(event, event.body, subject) for event in feedback if isinstance(event.body, Preference)),
+        pairs=tuple([_pair(event, event.body, subject) for event in feedback if isinstance(event.body, Preference)]),
     )
-
-
-def _interaction_id(events: Sequence[Event]) -> str:
-    """The events' own; of a retraction that came before all else, the interaction that it names."""
-    body = events[0].body
-    named = body.interaction_id if isinstance(body, Retraction) else None
-    return named or events[0].interaction_id
 
 
 def _carries_all(event: Event) -> bool:
     """Whether this event alone makes an example of it: prompt, and the text that was judged where there is one."""
-    if event.kind == "interaction" or event.self_contained:
+    if event.self_contained or _is_interaction(event):
         return True
     judged_here = event.response is not None or isinstance(event.body, Preference | Demonstration)
     return bool(event.messages) and judged_here
@@ -186,8 +201,8 @@ def _user_of(event: Event, subject: _Subject) -> str | None:
 
 
 def _users(feedback: Sequence[Event], subject: _Subject) -> tuple[str, ...]:
-    users = (_user_of(event, subject) for event in feedback)
-    return tuple(dict.fromkeys(user for user in users if user is not None))
+    users = dict.fromkeys([_user_of(event, subject) for event in feedback])
+    return tuple([user for user in users if user is not None])
 
 
 def _judges_subject(event: Event, subject: _Subject) -> bool:
@@ -204,13 +219,17 @@ def _scalar(feedback: Sequence[Event], subject: _Subject, settings: JoinSettings
             by_criterion.setdefault(event.body.criterion, []).append(event.signal.value)
     if not by_criterion:
         return None
-    signal = fmean(_aggregate(values, settings.aggregate) for values in by_criterion.values())
+    signal = _mean([_aggregate(values, settings.aggregate) for values in by_criterion.values()])
     return Scalar(signal, len(scalars), max(event.effective_at for event in scalars))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return fmean(values) if len(values) > 1 else values[0]
 
 
 def _aggregate(values: Sequence[float], how: Aggregate) -> float:
     if how == "mean":
-        return fmean(values)
+        return _mean(values)
     if how in ("min", "max"):
         return min(values) if how == "min" else max(values)
     return values[0 if how == "first" else -1]

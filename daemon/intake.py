@@ -8,7 +8,7 @@ that a zombie loses before it has written anything; then lock, insert, join, dea
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -164,9 +164,9 @@ class Intake:
     ) -> list[tuple[_Record, DeadLetter]]:
         events = [record.found for record in records if isinstance(record.found, Event)]
         places = [(record.stream.key if record.stream else None, record.raw.position) for record in records]
-        intake_store.lock_interactions(tx, {(event.task, event.interaction_id) for event in events})
-        inserted = intake_store.insert_events(tx, events, places)
-        found = self._join(tx, inserted.stored)  # raises before anything is counted
+        locked = intake_store.lock_interactions(tx, {(event.task, event.interaction_id) for event in events})
+        inserted = intake_store.insert_events(tx, locked, events, places)
+        found = self._join(tx, inserted.stored, locked.new)  # raises before anything is counted
         outcome.stored += len(inserted.stored)
         outcome.duplicates += inserted.duplicates
         outcome.events += inserted.stored
@@ -175,7 +175,7 @@ class Intake:
         conflicting = {id(event) for event in inserted.conflicts}
         return [(record, _letter(record, source, CONFLICT)) for record in records if id(record.found) in conflicting]
 
-    def _join(self, tx: Connection, stored: Sequence[Event]) -> Found:
+    def _join(self, tx: Connection, stored: Sequence[Event], new: Collection[Key]) -> Found:
         """Join anew what the events touch, draw folds for what is seen first, save."""
         config = self._config()
         keys = {(event.task, event.interaction_id) for event in stored}
@@ -183,18 +183,21 @@ class Intake:
         intake_store.lock_interactions(tx, reached)
         settings = {task: _join_settings(config, task) for task in {task for task, _ in keys}}
         examples: list[Example] = []
+        late: dict[str, dict[str, Signal]] = {}
         signals: list[tuple[str, str, Signal]] = []
         signals += [(event.task, event.kind, event.signal) for event in stored if event.signal is not None]
         delays: list[tuple[str, JoinDelay]] = []
-        new = {event.event_id for event in stored}
-        for (task, _), events in intake_store.events_of(tx, keys | reached, stored).items():
-            joined = join(events, settings[task], config.similarity)
+        now = {event.event_id for event in stored}
+        for (task, name), events in intake_store.events_of(tx, keys | reached, stored, new).items():
+            joined = join(events, settings[task], config.similarity, name)
             if joined.signals:
-                intake_store.save_signals(tx, task, joined.signals)
+                late.setdefault(task, {}).update(joined.signals)
                 signals += _first_known(events, joined.signals)
             if len(events) > 1:
-                delays += [(task, delay) for delay in join_delays(events, new)]
+                delays += [(task, delay) for delay in join_delays(events, now)]
             examples.append(joined.example)
+        for task, known in late.items():
+            intake_store.save_signals(tx, task, known)
         intake_store.save_examples(tx, examples, self._folds(tx, examples))
         return Found(tuple(signals), tuple(delays))
 

@@ -42,22 +42,27 @@ def _compiled(statement: ClauseElement, dialect: Dialect) -> tuple[str, tuple[st
     return str(compiled), tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
 
 
-def insert_new(
-    tx: Connection, table: Table, rows: Sequence[Mapping[str, Any]], returning: Sequence[str]
+def insert_many(
+    tx: Connection,
+    table: Table,
+    names: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+    *,
+    conflict: str = "DO NOTHING",
+    returning: Sequence[str],
 ) -> Iterator[tuple[Any, ...]]:
-    """Insert those rows that meet no unique key, many to a statement; yields what was inserted."""
-    if not rows:
-        return
-    names = tuple(rows[0])
-    pick = itemgetter(*names)
+    """Insert rows, many to a statement, each a tuple in the order of `names`; yields `returning` of what was written.
+
+    `conflict` is the words after ON CONFLICT; as it stands, rows that meet a unique key are left out.
+    """
     for some in chunks(rows, VARIABLES // len(names)):
-        sql = _insertion(table.name, names, len(some), tuple(returning))
-        yield from map(tuple, tx.exec_driver_sql(sql, tuple(chain.from_iterable(map(pick, some)))))
+        sql = _insertion(table.name, tuple(names), len(some), conflict, tuple(returning))
+        yield from map(tuple, tx.exec_driver_sql(sql, tuple(chain.from_iterable(some))).all())
 
 
-@lru_cache(maxsize=32)
-def _insertion(table: str, names: Sequence[str], count: int, returning: Sequence[str]) -> str:
+@lru_cache(maxsize=64)
+def _insertion(table: str, names: Sequence[str], count: int, conflict: str, returning: Sequence[str]) -> str:
     row = f"({', '.join('?' * len(names))})"
     values = ", ".join([row] * count)
     into = ", ".join(f'"{name}"' for name in names)
-    return f"INSERT INTO {table} ({into}) VALUES {values} ON CONFLICT DO NOTHING RETURNING {', '.join(returning)}"
+    return f"INSERT INTO {table} ({into}) VALUES {values} ON CONFLICT {conflict} RETURNING {', '.join(returning)}"

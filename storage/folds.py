@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
-from storage.bulk import chunks
-from storage.dialects.sqlite import insert
+from storage.bulk import insert_many
+from storage.dialects.sqlite import among, as_list, insert
 from storage.records import Fold, FoldCounts
 from storage.tables import fold, fold_count, meta
+from storage.times import microseconds
 
 
 def fold_secret(tx: Connection) -> bytes:
@@ -26,8 +27,11 @@ def fold_secret(tx: Connection) -> bytes:
 
 def folds_of(tx: Connection, task: str, keys: Iterable[str]) -> dict[str, Fold]:
     """The folds of those keys that were drawn before."""
-    query = select(fold.c.key, fold.c.fold).where(fold.c.task == task)
-    return {key: drawn for some in chunks(keys) for key, drawn in tx.execute(query.where(fold.c.key.in_(some)))}
+    rows = tx.execute(_KNOWN, {"in_task": task, "names": as_list(keys)})
+    return {row.key: row.fold for row in rows.all()}
+
+
+_KNOWN = select(fold.c.key, fold.c.fold).where(fold.c.task == bindparam("in_task"), among(fold.c.key, "names"))
 
 
 def fold_counts(tx: Connection, task: str) -> FoldCounts:
@@ -38,15 +42,11 @@ def fold_counts(tx: Connection, task: str) -> FoldCounts:
 
 def save_folds(tx: Connection, drawn: Mapping[tuple[str, str], Fold], now: datetime) -> None:
     """Keep new draws, by (task, key). A key that was drawn before keeps its fold."""
-    rows = [{"task": task, "key": key, "fold": name, "drawn_at": now} for (task, key), name in sorted(drawn.items())]
-    if not rows:
-        return
-    kept = tx.execute(insert(fold).on_conflict_do_nothing().returning(fold.c.task, fold.c.fold), rows)
+    at = microseconds(now)
+    rows = [(task, key, name, at) for (task, key), name in sorted(drawn.items())]
+    kept = insert_many(tx, fold, ("task", "key", "fold", "drawn_at"), rows, returning=("task", "fold"))
     new = insert(fold_count)
     more = {"entries": fold_count.c.entries + new.excluded.entries}
-    counted = [
-        {"task": task, "fold": name, "entries": count}
-        for (task, name), count in Counter((task, name) for task, name in kept).items()
-    ]
+    counted = [{"task": task, "fold": name, "entries": count} for (task, name), count in Counter(kept).items()]
     if counted:
         tx.execute(new.on_conflict_do_update(index_elements=["task", "fold"], set_=more), counted)

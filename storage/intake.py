@@ -8,16 +8,16 @@ carry many rows each; what a batch costs is rows, not round trips.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select, text, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
-from storage.bulk import chunks, execute_many, insert_new
+from storage.bulk import chunks, execute_many, insert_many
 from storage.claims import IntakeTotals, advance, claim_of, count, take, totals
 from storage.dead_letters import insert_dead_letters, list_dead_letters
-from storage.dialects.sqlite import insert
+from storage.dialects.sqlite import among, as_list
 from storage.errors import NotLocked
 from storage.records import Event, Example, Fold, Retraction, Signal, codec
 from storage.tables import event, example, retraction, stream
@@ -27,6 +27,7 @@ __all__ = [
     "Inserted",
     "IntakeTotals",
     "Key",
+    "Locked",
     "Place",
     "advance",
     "claim_of",
@@ -48,6 +49,7 @@ Key = tuple[str, str]  # task, interaction_id
 Place = tuple[str | None, int]  # Stream.key (None for HTTP) and position
 
 _SIGNAL = (event.c.signal, event.c.signal_scorer, event.c.signal_edit, event.c.signal_bleu, event.c.signal_truncated)
+_NO_SIGNAL = (None,) * len(_SIGNAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,92 +61,114 @@ class Inserted:
     conflicts: list[Event]  # their id is stored with other content; the caller makes them dead letters
 
 
-_LOCK = (
-    insert(example)
-    .values({name: bindparam(name) for name in ("task", "interaction_id", "rev")})
-    .on_conflict_do_update(index_elements=["task", "interaction_id"], set_={"rev": text("example.rev + 1")})
-)
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """The rows of the interactions that were locked, and those that the lock made: nothing was known of them."""
+
+    ids: Mapping[Key, int]
+    new: frozenset[Key]
 
 
-def lock_interactions(tx: Connection, keys: Iterable[Key]) -> None:
+def lock_interactions(tx: Connection, keys: Iterable[Key]) -> Locked:
     """Lock these interactions for this transaction, in sorted order, making those that are new."""
-    rows = [{"task": task, "interaction_id": interaction, "rev": 1} for task, interaction in sorted(set(keys))]
-    execute_many(tx, _LOCK, rows)
+    rows = [(task, interaction, 1) for task, interaction in sorted(set(keys))]
+    found = insert_many(
+        tx,
+        example,
+        ("task", "interaction_id", "rev"),
+        rows,
+        conflict="(task, interaction_id) DO UPDATE SET rev = rev + 1",
+        returning=("task", "interaction_id", "id", "rev"),
+    )
+    ids: dict[Key, int] = {}
+    new = []
+    for task, interaction_id, number, rev in found:
+        ids[task, interaction_id] = number
+        if rev == 1:
+            new.append((task, interaction_id))
+    return Locked(ids, frozenset(new))
 
 
-def insert_events(tx: Connection, events: Sequence[Event], places: Sequence[Place] | None = None) -> Inserted:
+def insert_events(
+    tx: Connection, locked: Locked, events: Sequence[Event], places: Sequence[Place] | None = None
+) -> Inserted:
     """Store what is new. `places` says where each event came from; None: nowhere that has positions.
 
     An event whose position was stored before, or whose id was stored with the same content, is a duplicate; one whose
     id was stored with other content is a conflict. The same holds within the batch, where the first one stays.
-    Raises NotLocked when an interaction was not locked first.
+    Raises NotLocked when an interaction is not among the `locked`.
     """
     if not events:
         return Inserted([], 0, [])
-    places = places or [(None, 0)] * len(events)
-    rows = _rows(tx, events, places)
-    first = {(row["task"], row["event_id"]): row for row in reversed(rows)}
-    new = insert_new(tx, event, list(first.values())[::-1], ("task", "event_id", "id"))
+    entries = _entries(tx, locked, events, places or [(None, 0)] * len(events))
+    first: dict[Key, _Entry] = {}
+    for entry in entries:
+        first.setdefault(entry.key, entry)
+    rows = [entry.row() for entry in first.values()]
+    new = insert_many(tx, event, _ROW, rows, returning=("task", "event_id", "id"))
     ids = {(task, event_id): number for task, event_id, number in new}
     stored: list[Event] = []
-    rest: list[tuple[Event, dict[str, Any]]] = []
-    for one, row in zip(events, rows, strict=True):
-        key = (one.task, one.event_id)
-        if key in ids and first[key] is row:
-            stored.append(one)
+    rest: list[_Entry] = []
+    for entry in entries:
+        if first[entry.key] is entry and entry.key in ids:
+            stored.append(entry.event)
         else:
-            rest.append((one, row))
+            rest.append(entry)
     _insert_retractions(tx, [(ids[one.task, one.event_id], one) for one in stored])
     conflicts = _conflicts(tx, rest)
     return Inserted(stored, len(rest) - len(conflicts), conflicts)
 
 
-def _rows(tx: Connection, events: Sequence[Event], places: Sequence[Place]) -> list[dict[str, Any]]:
-    examples = _example_ids(tx, {(one.task, one.interaction_id) for one in events})
+_ROW = (
+    *("task", "event_id", "example_id", "kind", "content_hash", "user_id", "received_at", "effective_at"),
+    *("stream_id", "position", "signal", "signal_scorer", "signal_edit", "signal_bleu", "signal_truncated", "record"),
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Entry:
+    """An event on its way into the table; `place` is its stream's row and its position, where it has them."""
+
+    key: Key
+    event: Event
+    example_id: int
+    place: tuple[int, int] | None
+
+    def row(self) -> tuple[Any, ...]:
+        """The values of `_ROW`."""
+        one = self.event
+        return (
+            one.task,
+            one.event_id,
+            self.example_id,
+            one.body.kind,
+            one.content_hash,
+            one.user_id,
+            microseconds(one.received_at),
+            microseconds(one.effective_at),
+            *(self.place or (None, None)),
+            *_signal_values(one.signal),
+            codec.to_json(one).decode(),
+        )
+
+
+def _entries(tx: Connection, locked: Locked, events: Sequence[Event], places: Sequence[Place]) -> list[_Entry]:
     streams = _stream_ids(tx, {key for key, _ in places if key is not None})
-    rows = []
+    entries = []
     for one, (key, position) in zip(events, places, strict=True):
-        if (one.task, one.interaction_id) not in examples or (key is not None and key not in streams):
+        example_id = locked.ids.get((one.task, one.interaction_id))
+        if example_id is None or (key is not None and key not in streams):
             raise NotLocked("an event's interaction was not locked, or its stream not taken; do both first")
-        rows.append(_row(one, examples[one.task, one.interaction_id], streams.get(key or ""), position))
-    return rows
+        place = None if key is None else (streams[key], position)
+        entries.append(_Entry((one.task, one.event_id), one, example_id, place))
+    return entries
 
 
-def _row(one: Event, example_id: int, stream_id: int | None, position: int) -> dict[str, Any]:
-    return {
-        "task": one.task,
-        "event_id": one.event_id,
-        "example_id": example_id,
-        "kind": one.kind,
-        "content_hash": one.content_hash,
-        "user_id": one.user_id,
-        "received_at": microseconds(one.received_at),
-        "effective_at": microseconds(one.effective_at),
-        "stream_id": stream_id,
-        "position": None if stream_id is None else position,
-        **_signal_columns(one.signal),
-        "record": codec.to_json(one).decode(),
-    }
-
-
-def _signal_columns(signal: Signal | None) -> dict[str, Any]:
-    return {
-        "signal": signal.value if signal else None,
-        "signal_scorer": signal.scorer if signal else None,
-        "signal_edit": signal.edit if signal else None,
-        "signal_bleu": signal.bleu if signal else None,
-        "signal_truncated": signal.truncated if signal else None,
-    }
-
-
-def _example_ids(tx: Connection, keys: Iterable[Key]) -> dict[Key, int]:
-    found: dict[Key, int] = {}
-    for task, names in _by_task(keys).items():
-        for some in chunks(names):
-            query = select(example.c.interaction_id, example.c.id)
-            query = query.where(example.c.task == task, example.c.interaction_id.in_(some))
-            found |= {(task, name): number for name, number in tx.execute(query)}
-    return found
+def _signal_values(signal: Signal | None) -> tuple[Any, ...]:
+    """The values of `_SIGNAL`."""
+    if signal is None:
+        return _NO_SIGNAL
+    return signal.value, signal.scorer, signal.edit, signal.bleu, signal.truncated
 
 
 def _stream_ids(tx: Connection, keys: Iterable[str]) -> dict[str, int]:
@@ -167,52 +191,59 @@ def _insert_retractions(tx: Connection, stored: Sequence[tuple[int, Event]]) -> 
         tx.execute(retraction.insert(), rows)
 
 
-def _conflicts(tx: Connection, rest: Sequence[tuple[Event, dict[str, Any]]]) -> list[Event]:
+def _conflicts(tx: Connection, rest: Sequence[_Entry]) -> list[Event]:
     """Of those not stored, the ones whose id is stored with other content, at a position not stored before."""
     if not rest:
         return []
-    hashes = _hashes(tx, [(one.task, one.event_id) for one, _ in rest])
-    seen = _positions(tx, [row for _, row in rest if row["stream_id"] is not None])
+    hashes = _hashes(tx, [entry.key for entry in rest])
+    seen = _positions(tx, [entry.place for entry in rest if entry.place is not None])
     return [
-        one
-        for one, row in rest
-        if (row["stream_id"], row["position"]) not in seen
-        and hashes.get((one.task, one.event_id), one.content_hash) != one.content_hash
+        entry.event
+        for entry in rest
+        if entry.place not in seen and hashes.get(entry.key, entry.event.content_hash) != entry.event.content_hash
     ]
+
+
+_HASHES = select(event.c.event_id, event.c.content_hash).where(
+    event.c.task == bindparam("in_task"), among(event.c.event_id, "names")
+)
 
 
 def _hashes(tx: Connection, ids: Iterable[Key]) -> dict[Key, str]:
     found: dict[Key, str] = {}
     for task, names in _by_task(ids).items():
-        for some in chunks(names):
-            query = select(event.c.event_id, event.c.content_hash)
-            query = query.where(event.c.task == task, event.c.event_id.in_(some))
-            found |= {(task, name): content for name, content in tx.execute(query)}
+        rows = tx.execute(_HASHES, {"in_task": task, "names": as_list(names)})
+        found |= {(task, name): content for name, content in rows}
     return found
 
 
-def _positions(tx: Connection, rows: Sequence[dict[str, Any]]) -> set[tuple[int, int]]:
-    """Which of these rows' positions are stored, by whichever event."""
+_POSITIONS = select(event.c.stream_id, event.c.position).where(
+    event.c.stream_id == bindparam("in_stream"), among(event.c.position, "positions")
+)
+
+
+def _positions(tx: Connection, places: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Which of these places are stored, by whichever event."""
     wanted = defaultdict(set)
-    for row in rows:
-        wanted[row["stream_id"]].add(row["position"])
-    query = select(event.c.stream_id, event.c.position)
+    for stream_id, position in places:
+        wanted[stream_id].add(position)
     return {
         (number, position)
         for stream_id, positions in wanted.items()
-        for some in chunks(positions)
-        for number, position in tx.execute(query.where(event.c.stream_id == stream_id, event.c.position.in_(some)))
+        for number, position in tx.execute(_POSITIONS, {"in_stream": stream_id, "positions": as_list(positions)})
     }
 
 
 def interactions_of_events(tx: Connection, task: str, event_ids: Iterable[str]) -> set[Key]:
     """The interactions that these events, where stored, belong to."""
-    query = select(example.c.interaction_id).join(event, event.c.example_id == example.c.id)
-    return {
-        (task, name)
-        for some in chunks(event_ids)
-        for (name,) in tx.execute(query.where(event.c.task == task, event.c.event_id.in_(some)))
-    }
+    return {(task, name) for (name,) in tx.execute(_OWNERS, {"in_task": task, "names": as_list(event_ids)})}
+
+
+_OWNERS = (
+    select(example.c.interaction_id)
+    .join(event, event.c.example_id == example.c.id)
+    .where(event.c.task == bindparam("in_task"), among(event.c.event_id, "names"))
+)
 
 
 def interactions_retracted_by(tx: Connection, events: Iterable[Event]) -> set[Key]:
@@ -229,27 +260,43 @@ def interactions_retracted_by(tx: Connection, events: Iterable[Event]) -> set[Ke
     return reached
 
 
-def events_of(tx: Connection, keys: Iterable[Key], stored: Iterable[Event] = ()) -> dict[Key, list[Event]]:
+def events_of(
+    tx: Connection, keys: Collection[Key], stored: Iterable[Event] = (), new: Collection[Key] = frozenset()
+) -> dict[Key, list[Event]]:
     """All events of each interaction, and every retraction that reaches it or one of them, whenever it came.
 
     An interaction without any event is left out. No order is promised; the join makes its own. Events given as
-    `stored` (just now, by this transaction) are handed back rather than read from JSON again.
+    `stored` (just now, by this transaction) are handed back rather than read from JSON again; interactions that are
+    `new` (by `Locked`) have no others.
     """
-    at_hand = {(one.task, one.event_id): one for one in stored}
     found: defaultdict[Key, dict[str, Event]] = defaultdict(dict)
+    at_hand: dict[Key, Event] = {}
+    for one in stored:
+        at_hand[one.task, one.event_id] = one
+        if (key := (one.task, one.interaction_id)) in new:
+            found[key][one.event_id] = one
     for task, names in _by_task(keys).items():
-        for some in chunks(names):
-            query = _event_query().where(example.c.task == task, example.c.interaction_id.in_(some))
-            for row in tx.execute(query):
-                interaction_id, event_id = row[:2]
-                found[task, interaction_id][event_id] = at_hand.get((task, event_id)) or _event(row)
-        _add_retractions(tx, task, found)
+        older = [name for name in names if (task, name) not in new]
+        for row in tx.execute(_EVENTS, {"in_task": task, "names": as_list(older)}).all() if older else ():
+            interaction_id, event_id = row[:2]
+            found[task, interaction_id][event_id] = at_hand.get((task, event_id)) or _event(row)
+        _add_retractions(tx, task, names, found)
     return {key: list(events.values()) for key, events in found.items()}
 
 
-def _event_query() -> Any:
-    columns = (example.c.interaction_id, event.c.event_id, event.c.record, *_SIGNAL)
-    return select(*columns).join_from(example, event, event.c.example_id == example.c.id)
+_EVENT = select(example.c.interaction_id, event.c.event_id, event.c.record, *_SIGNAL).join_from(
+    example, event, event.c.example_id == example.c.id
+)
+_EVENTS = _EVENT.where(example.c.task == bindparam("in_task"), among(example.c.interaction_id, "names"))
+_RETRACTIONS = _EVENT.join(retraction, retraction.c.event_row == event.c.id).where(
+    retraction.c.task == bindparam("in_task")
+)
+_OF_EVENTS = _RETRACTIONS.add_columns(retraction.c.target_event_id).where(
+    among(retraction.c.target_event_id, "targets")
+)
+_OF_INTERACTIONS = _RETRACTIONS.add_columns(retraction.c.target_interaction_id).where(
+    among(retraction.c.target_interaction_id, "targets")
+)
 
 
 def _event(row: Row[Any]) -> Event:
@@ -260,22 +307,16 @@ def _event(row: Row[Any]) -> Event:
     return read if read.signal == signal else replace(read, signal=signal)  # replace is slow, and seldom needed
 
 
-def _add_retractions(tx: Connection, task: str, found: Mapping[Key, dict[str, Event]]) -> None:
+def _add_retractions(tx: Connection, task: str, names: Iterable[str], found: Mapping[Key, dict[str, Event]]) -> None:
     """Hardly any task has many retractions, and most have none: ask for that first."""
     if tx.execute(select(1).where(retraction.c.task == task).limit(1)).first() is None:
         return
-    ours = {key: events for key, events in found.items() if key[0] == task}
-    owners = {event_id: key for key, events in ours.items() for event_id in events}
-    for column, targets in (
-        (retraction.c.target_event_id, owners),
-        (retraction.c.target_interaction_id, {name: (task, name) for _, name in ours}),
-    ):
-        query = (
-            _event_query().join(retraction, retraction.c.event_row == event.c.id).add_columns(column.label("target"))
-        )
-        for some in chunks(targets):
-            for row in tx.execute(query.where(retraction.c.task == task, column.in_(some))):
-                ours[targets[row.target]][row.event_id] = _event(row)
+    ours = {key: found[key] for name in names if (key := (task, name)) in found}
+    owners = {event_id: events for events in ours.values() for event_id in events}
+    named = {name: events for (_, name), events in ours.items()}
+    for query, targets in ((_OF_EVENTS, owners), (_OF_INTERACTIONS, named)):
+        for row in tx.execute(query, {"in_task": task, "targets": as_list(targets)}).all():
+            targets[row[-1]][row.event_id] = _event(row)
 
 
 _SIGN = (
@@ -288,7 +329,8 @@ _SIGN = (
 def save_signals(tx: Connection, task: str, signals: Mapping[str, Signal]) -> None:
     """Keep signals that became computable after their events were stored, by event_id."""
     rows = [
-        {"in_task": task, "of": event_id} | {f"new_{name}": value for name, value in _signal_columns(signal).items()}
+        {"in_task": task, "of": event_id}
+        | {f"new_{column.name}": value for column, value in zip(_SIGNAL, _signal_values(signal), strict=True)}
         for event_id, signal in signals.items()
     ]
     execute_many(tx, _SIGN, rows)

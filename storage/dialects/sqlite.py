@@ -8,11 +8,12 @@ where a commit makes the log long. Readers are `query_only`. One file on a local
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from pydantic_core import to_json
+from sqlalchemy import ColumnElement, Connection, Engine, bindparam, create_engine, event, func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
@@ -22,6 +23,8 @@ from storage.errors import StorageError
 
 __all__ = [
     "VARIABLES",
+    "among",
+    "as_list",
     "checkpoint",
     "describe",
     "in_transaction",
@@ -97,6 +100,20 @@ def _engine(connect: Any, begin: str, *, size: int) -> Engine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def among(column: ColumnElement[str] | ColumnElement[int], parameter: str) -> ColumnElement[bool]:
+    """Whether the column is one of a list that is bound as one value, made by `as_list`.
+
+    A bound value for each item costs more than looking the item up, and a statement of another length each time.
+    """
+    listed = func.json_each(bindparam(parameter)).table_valued("value")
+    return column.in_(select(listed.c.value))
+
+
+def as_list(values: Iterable[str] | Iterable[int]) -> str:
+    """Texts or whole numbers as `among` takes them."""
+    return to_json(list(values)).decode()
 
 
 def checkpoint(engine: Engine) -> None:

@@ -215,6 +215,20 @@ RETRACTIONS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.parametrize("order", ["retraction first", "retraction last", "retraction within"])
+def test_a_retraction_sent_under_another_interaction_leaves_both_examples_whole(desk: Desk, order: str) -> None:
+    asked = wire("asked", "interaction", interaction_id="i0")
+    sorry = wire("sorry", "retraction", interaction_id="i1", retracts={"interaction_id": "i0"})
+    if order == "retraction within":
+        desk.send(asked, sorry)
+    else:
+        for each in (sorry, asked) if order == "retraction first" else (asked, sorry):
+            desk.send(each)
+    assert desk.example("i0").withdrawn
+    assert desk.example("i0").messages
+    assert not desk.example("i1").joined
+
+
 @pytest.mark.parametrize("how", RETRACTIONS)
 @pytest.mark.parametrize("order", ["before", "after", "together"])
 def test_a_retraction_takes_back_whenever_it_comes(desk: Desk, how: str, order: str) -> None:

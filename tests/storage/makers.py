@@ -67,5 +67,5 @@ def keep(tx: Connection, *examples: Example, fold: Fold = "train") -> list[Origi
 
 def insert(tx: Connection, events: Sequence[Event], places: Sequence[intake.Place] | None = None) -> intake.Inserted:
     """Lock and insert."""
-    intake.lock_interactions(tx, {(one.task, one.interaction_id) for one in events})
-    return intake.insert_events(tx, events, places)
+    locked = intake.lock_interactions(tx, {(one.task, one.interaction_id) for one in events})
+    return intake.insert_events(tx, locked, events, places)

@@ -22,9 +22,9 @@ def record(tx: Connection, claim: Claim, before: int, after: int) -> None:
     numbers = range(before, after)
     events = [rating(f"e{n}", f"i{n // 3}", received_at=NOW) for n in numbers]
     keys = sorted({(one.task, one.interaction_id) for one in events})
-    intake.lock_interactions(tx, keys)
-    inserted = intake.insert_events(tx, events, [(STREAM.key, n) for n in numbers])
-    joined = intake.events_of(tx, keys, inserted.stored)
+    locked = intake.lock_interactions(tx, keys)
+    inserted = intake.insert_events(tx, locked, events, [(STREAM.key, n) for n in numbers])
+    joined = intake.events_of(tx, keys, inserted.stored, locked.new)
     intake.save_examples(tx, [example(name, revision=len(found)) for (_, name), found in joined.items()], {})
     intake.count(tx, STREAM, received=len(events), stored=len(inserted.stored))
 
