@@ -39,7 +39,7 @@ tasks: {{erd: null}}
 
 
 def preferences() -> list[dict[str, Any]]:
-    rng, lists, found = random.Random(7), entity_lists(Pool.EVENTS, 7), []
+    rng, lists, found = random.Random(7), entity_lists(Pool.EVENTS, 7), list[dict[str, Any]]()
     while (number := len(found)) < PAIRS + TIES:
         entities = next(lists)
         good, sloppy = good_answer(entities), sloppy_answer(entities, rng)

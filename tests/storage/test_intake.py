@@ -264,5 +264,5 @@ def test_reading_an_interactions_events_searches_and_never_scans(store: Store) -
 
 def _plan(tx: Connection, query: Select[Any], asked: dict[str, str]) -> list[str]:
     compiled = query.compile(dialect=tx.dialect)
-    bound = tuple(asked[name] for name in compiled.positiontup or ())  # type: ignore[attr-defined]
+    bound = tuple(asked[name] for name in compiled.positiontup or ())
     return [row[-1] for row in tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", bound)]
