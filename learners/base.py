@@ -34,6 +34,8 @@ def find_base(name: str) -> Path:
         return check_base(path)
     if (cached := _cached_snapshot(name)) is not None:
         return check_base(cached)
+    if name.startswith((".", "/", "~")):  # meant as a path: no hub has such a name
+        raise BaseMissing(f"There is no model folder {path}; set model.base to one that has config.json in it.")
     raise BaseMissing(
         f"model.base {name!r} is neither a folder nor a downloaded model. Give the path of a model folder, or download "
         f"it first: hf download {name}"

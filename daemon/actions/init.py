@@ -17,8 +17,8 @@ HEADER = """\
 """
 
 COMMON = """
-# The language model that adapters are made for: a folder or a hub name. A daemon started with
-# `--role intake,api` collects feedback and needs no model at all.
+# The language model that adapters are made for: a folder, or the hub name of one that was downloaded before
+# (hf download NAME). A daemon started with `--role intake,api` collects feedback and needs no model at all.
 model:
   base: ./base-model
   max_context: 2048
@@ -75,7 +75,8 @@ gateway: {enabled: false, port: 8713}
 # Health, metrics, events and status.
 api: {host: 127.0.0.1, port: 8712}
 
-# What is learned. A validator judges answers without a human; sections given here differ for this task alone.
+# What is learned: events name one of these in `task`. A validator judges answers without a human; sections given
+# here differ for this task alone. Every key is explained in docs/reference/settings.md.
 tasks:
   my-task: {}
   # erd: {validator: mermaid_erd, learners: {curriculum: true}}

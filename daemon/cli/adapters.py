@@ -28,6 +28,9 @@ def list_(
     if as_json:
         print_json(found)
         return
+    if not found:
+        out.print("no adapters yet; the first comes with the first update of a daemon that learns")
+        return
     table = Table("adapter", "state", "score of 100", "made from", "update", "made at", box=None)
     for one in found:
         update = str(one["update_id"] or "-")

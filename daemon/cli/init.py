@@ -26,3 +26,4 @@ def init(
     """Write a commented adaptd.yaml to start from."""
     written = write_config(config, users.value, force=force)
     out.print(f"{written} written. Set model.base and the tasks, then: adaptd run")
+    out.print("To collect feedback first, without a model: adaptd run --role intake,api")

@@ -38,7 +38,7 @@ def main() -> None:
     """The console script."""
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="adaptd", standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
         code = EXIT_INTERRUPTED
     except AdaptdError as error:

@@ -56,10 +56,7 @@ def ask(
     except Unreachable as error:
         if url is not None or not config.exists():
             raise
-        notes.print(
-            f"{error}; reading {config} and its store instead" if not writing else f"{error}; writing to the store",
-            style="dim",
-        )
+        notes.print(f"{error} {'Writing to' if writing else 'Reading'} the store of {config} instead.", style="dim")
     with local_context(load(config), writing=writing) as context:
         return plain(otherwise(context))
 

@@ -35,7 +35,7 @@ def _print_daemon(found: dict[str, Any]) -> None:
     for key in found["config"]["needs_restart"]:
         out.print(f"config   {key}: needs a restart", style="yellow")
     events = found["events"]
-    out.print("events   " + "  ".join(f"{events[name]} {name.replace('_', ' ')}" for name in events))
+    out.print("events   " + ", ".join(_counted(events, always=("received", "stored"))))
     for source in found["sources"]:
         lag = "" if source["lag"] is None else f", {source['lag']} behind"
         reason = f": {source['reason']}" if source["reason"] else ""
@@ -44,12 +44,19 @@ def _print_daemon(found: dict[str, Any]) -> None:
         out.print(f"service  {name} {state}")
 
 
+def _counted(counts: dict[str, int], always: tuple[str, ...]) -> list[str]:
+    """Such as `12 stored`; those that are 0 are left out, but for some."""
+    return [f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count or name in always]
+
+
 def _print_task(name: str, task: dict[str, Any]) -> None:
     table = Table(title=f"task {name}", title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
     champion = task["champion"]
     if champion:
         serving = "in service" if champion["serving"] else "not in service yet"
         table.add_row("champion", f"{champion['adapter']}, {points(champion['score'])} of 100, {serving}")
+    if examples := _counted(task["examples"], always=("open",)):
+        table.add_row("examples", ", ".join(examples))
     if task["batch"]:
         table.add_row("batch", task["batch"]["reason"])
     running = task["updates"]["running"]

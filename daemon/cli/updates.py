@@ -30,6 +30,9 @@ def list_(
     if as_json:
         print_json(found)
         return
+    if not found:
+        out.print("no updates yet; `adaptd status` says what each batch waits for")
+        return
     table = Table("update", "task", "state", "candidate", "against", "batch", "reason", box=None)
     for one in found:
         size = f"{one['batch_size']} of {one['pool_size']}"

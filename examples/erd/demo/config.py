@@ -8,9 +8,10 @@ from pathlib import Path
 TEMPLATE = """\
 # The demo's configuration. Each line that differs from the defaults says why.
 model:
-  base: {base}                          # trained on this machine: nothing is downloaded
+  # trained on this machine: nothing is downloaded
+  base: {base}
   max_context: 512                      # its prompts and answers are short
-  lora: {{rank: 16, alpha: 32, dropout: 0.0}} # a small model has nothing to spare for dropout
+  lora: {{rank: 16, alpha: 32, dropout: 0.0}}  # a small model has nothing to spare for dropout
 engine: {{type: local, threads: {threads}}}
 sources:
   - {{type: http}}                        # no broker needed

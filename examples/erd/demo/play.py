@@ -7,11 +7,13 @@ it decides is read from its API. Both halves have fixed ends (time or promotions
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from openai import OpenAI
+from rich.console import Console
 
 from daemon.errors import UsageError
 from examples.erd.base import ensure_base
@@ -163,4 +165,17 @@ def _tell(story: Story, how: Play, screen: Screen) -> None:
     screen.table(rows, "Summary")
     screen.console.print(f"plot: {picture}", soft_wrap=True)  # a path is copied whole or not at all
     screen.console.print(f"store, artifacts, daemon.log, released/: {how.folder}", soft_wrap=True)
-    screen.console.print("\nThat was the demo. Yours: [bold]adaptd init && adaptd run[/bold]")
+    if first.adapter == last.adapter:
+        screen.line("nothing was promoted: this machine was too slow or too busy for the time there was", "yellow")
+    _point_on(how.folder, screen.console)
+
+
+def _point_on(folder: Path, console: Console) -> None:
+    """What to do next, as it can be typed."""
+    config = folder / "adaptd.yaml"
+    shown = config.relative_to(Path.cwd()) if config.is_relative_to(Path.cwd()) else config
+    console.print("\nThat was the demo. Yours: [bold]adaptd init && adaptd run[/bold]")
+    console.print(f"What it learned is still there: [bold]adaptd adapters list -c {shown}[/bold]", soft_wrap=True)
+    if shutil.which("adaptd") is None:
+        activate = Path(sys.prefix) / "bin" / "activate"
+        console.print(f"To have the command at hand: [bold]. {activate}[/bold]", soft_wrap=True)

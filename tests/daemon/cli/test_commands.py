@@ -24,10 +24,8 @@ def events(tmp_path: Path) -> Path:
 
 def test_init_writes_a_config_once(tmp_path: Path) -> None:
     first = adaptd("init", "--users", "one", cwd=tmp_path)
-    assert (first.returncode, first.stdout) == (
-        0,
-        "adaptd.yaml written. Set model.base and the tasks, then: adaptd run\n",
-    )
+    assert first.returncode == 0
+    assert first.stdout.startswith("adaptd.yaml written. Set model.base and the tasks, then: adaptd run\n")
     assert load(tmp_path / "adaptd.yaml", environ={}).batching.min_users == 1
     again = adaptd("init", cwd=tmp_path)
     assert again.returncode == 6
@@ -46,7 +44,7 @@ def test_without_a_daemon_status_reads_the_store_and_says_so(tmp_path: Path, eve
     status = adaptd("status", "--json", "--config", config, cwd=tmp_path.parent)
     assert status.returncode == 0
     assert "no daemon answers at" in status.stderr
-    assert "its store instead" in status.stderr
+    assert "Reading the store of" in status.stderr
     found = json.loads(status.stdout)
     assert (found["ready"], found["events"]["stored"], list(found["tasks"])) == (False, 3, ["erd"])
 
@@ -108,6 +106,7 @@ def test_a_replay_into_the_store_is_refused_while_a_daemon_holds_it(daemon: Daem
 def test_lists_take_json(daemon: Daemon) -> None:
     for noun in ("adapters", "updates"):
         assert json.loads(adaptd(noun, "list", "--json", cwd=daemon.config.parent).stdout) == []
+        assert adaptd(noun, "list", cwd=daemon.config.parent).stdout.startswith(f"no {noun} yet; ")
 
 
 def test_a_replay_to_a_broker_that_is_absent_is_unreachable(

@@ -81,7 +81,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 def test_a_missing_model_folder(tmp_path: Path) -> None:
     config = write_yaml(tmp_path, {"model": {"base": "./no-such-model"}})
     line = told(tmp_path, "--config", config, code=3)
-    assert f"model.base '{tmp_path / 'no-such-model'}' is neither a folder nor a downloaded model" in line
+    assert f"There is no model folder {tmp_path / 'no-such-model'}; set model.base" in line
     assert "to collect feedback without training: adaptd run --role intake,api" in line
 
 

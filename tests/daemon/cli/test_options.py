@@ -124,6 +124,7 @@ def test_scores_are_shown_in_points() -> None:
 def test_reasons_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     """Brackets in a reason are no markup."""
     reason = "[Errno 2] [/no] such [bold]thing"
+    counts = {"open": 0, "learned": 4, "withdrawn": 0}
     updates = {"running": None, "totals": {"promoted": 2}, "last_failure": reason}
     found = {
         "version": "1",
@@ -134,8 +135,9 @@ def test_reasons_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> 
         "events": {"stored": 3},
         "sources": [{"name": "kafka", "state": "degraded", "lag": 7, "reason": reason}],
         "services": {"engine": reason},
-        "tasks": {"erd": {"champion": None, "batch": {"reason": reason}, "updates": updates}},
+        "tasks": {"erd": {"champion": None, "batch": {"reason": reason}, "updates": updates, "examples": counts}},
     }
     with out.capture() as captured:
         print_status(found)
     assert captured.get().replace("\n", " ").count(reason) == 6
+    assert "0 open, 4 learned  " in captured.get()
