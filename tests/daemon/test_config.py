@@ -90,7 +90,7 @@ def test_an_empty_section_means_its_defaults(file: Path) -> None:
             f"sources:\n  - {KAFKA}, topicz: [x]}}",
             "adaptd.yaml:2: sources.0.topicz: unknown key; did you mean `topics`?",
         ),
-        ("learners: {zzz: true}", "adaptd.yaml:1: learners.zzz: unknown key; known here: curriculum"),
+        ("learners: {zzz: true}", "adaptd.yaml:1: learners.zzz: unknown key; known here: curriculum, preference"),
         (
             "tasks: {erd: {validator: {name: json_schema, settings: {schem: 1}}}}",
             "adaptd.yaml:1: tasks.erd.validator.settings.schem: unknown key; did you mean `schema`?",
