@@ -42,11 +42,13 @@ def test_a_broken_edit_of_a_running_daemon(tmp_path: Path) -> None:
         daemon.config.write_text(good.replace("batching:", "batching: {"))
         until(daemon, lambda: daemon.status()["config"]["reloads_failed"] == 1, "the broken file to be said")
         assert "not valid YAML" in daemon.status()["config"]["last_reload"]
+        assert "adaptd_config_last_reload_success 0.0" in daemon.client.get("/metrics").text
         assert daemon.status()["ready"]
         assert daemon.client.post("/v1/events", json=wire("a")).json()["stored"] == 1
         assert daemon.log().count("config not reloaded; the one in force stays") == 1
         daemon.config.write_text(good + "storage: {artifacts: elsewhere}\n")
         until(daemon, lambda: daemon.status()["config"]["needs_restart"] == ["storage.artifacts"], "the next file")
+        assert "adaptd_config_last_reload_success 1.0" in daemon.client.get("/metrics").text
         assert "storage.artifacts: needs a restart" in daemon.log()
         assert "storage.artifacts: needs a restart" in adaptd("status", cwd=tmp_path).stdout
     assert not (tmp_path / "elsewhere").exists()
@@ -59,7 +61,9 @@ def test_a_broken_edit_of_a_running_daemon(tmp_path: Path) -> None:
 def test_a_wrong_password_degrades_its_source_alone(tmp_path: Path, kafka: KafkaBroker) -> None:
     (tmp_path / "password").write_text("wrong")
     source = _secured(kafka, tmp_path)
-    with Daemon(write_yaml(tmp_path, {"sources": [{"type": "http"}, source]})) as daemon:
+    _any_base(tmp_path)
+    config = write_yaml(tmp_path, {"sources": [{"type": "http"}, source], "model": {"base": "./base"}})
+    with Daemon(config) as daemon:
         until(daemon, lambda: "refused the login" in daemon.status()["sources"][0]["reason"], "the refusal to be said")
         assert "check security.username and security.password_file" in daemon.status()["sources"][0]["reason"]
         assert daemon.status()["ready"]
@@ -76,6 +80,16 @@ def _secured(kafka: KafkaBroker, folder: Path) -> dict[str, Any]:
     security |= {"password_file": str(folder / "password"), "ca_file": str(kafka.ca_file)}
     topic = kafka.create_topic()
     return {"type": "kafka", "bootstrap_servers": kafka.secured_servers, "topics": [topic], "security": security}
+
+
+def _any_base(folder: Path, **config: Any) -> Path:
+    """What looks like a model from outside."""
+    base = folder / "base"
+    base.mkdir()
+    for name in ("tokenizer.json", "model.safetensors"):
+        (base / name).write_text("{}")
+    (base / "config.json").write_text(json.dumps(config))
+    return base
 
 
 # -- folders
@@ -114,11 +128,7 @@ def test_an_artifacts_folder_that_goes_away_and_comes_back(tmp_path: Path, tiny_
 
 def test_a_base_of_another_architecture(tmp_path: Path) -> None:
     pytest.importorskip("transformers", reason="its table says what can be trained")
-    base = tmp_path / "base"
-    base.mkdir()
-    for name in ("tokenizer.json", "model.safetensors"):
-        (base / name).write_text("{}")
-    (base / "config.json").write_text(json.dumps({"architectures": ["BertForMaskedLM"], "model_type": "bert"}))
+    base = _any_base(tmp_path, architectures=["BertForMaskedLM"], model_type="bert")
     config = write_yaml(tmp_path, {"model": {"base": "./base"}})
     line = told(tmp_path, "--config", config, code=3)
     assert f"The model folder {base} holds BertForMaskedLM, which is no causal language model" in line

@@ -139,6 +139,14 @@ def test_an_edit_that_would_reach_another_task_is_refused(file: Path) -> None:
     assert file.read_text() == text
 
 
+def test_a_learner_that_is_a_choice_is_off_or_auto(file: Path) -> None:
+    assert switch(file, False, "erd", "preference").value == "off"
+    (off,) = [one for one in list_learners(ConfigSource(file, environ={}), "erd") if one.learner == "preference"]
+    assert (off.on, off.value, off.origin.rpartition("/")[2]) == (False, "off", "adaptd.yaml:7")
+    assert switch(file, True, "erd", "preference").value == "auto"
+    assert ConfigSource(file, environ={}).load().task("erd").learners.preference == "auto"  # type: ignore[union-attr]
+
+
 def test_a_broken_file_is_not_made_worse(file: Path) -> None:
     file.write_text("batching: {min: few}\n")
     with pytest.raises(ConfigError, match=r"batching\.min"):

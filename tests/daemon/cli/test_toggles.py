@@ -37,7 +37,7 @@ def learns(daemon: Learner, task: str, *, curriculum: bool) -> None:
     daemon.comes(lambda: daemon.promoted(task) > before, f"an update of {task}")
     report = daemon.updates(task)[-1]["report"]
     assert report["learners"]["curriculum"] is curriculum
-    assert bool(report["training"]["notes"]) is curriculum  # the stages of easy, medium and hard
+    assert bool(report["training"]["phases"][0]["notes"]) is curriculum  # the stages of easy, medium and hard
 
 
 def test_a_learner_is_switched_while_the_daemon_works(tmp_path: Path, tiny_base: Path) -> None:
@@ -70,6 +70,7 @@ def _a_broken_edit_changes_nothing(daemon: Learner, config: Path) -> None:
     status = daemon.status()["config"]
     assert "learners.curiculum: unknown key; did you mean `curriculum`?" in status["last_reload"]
     assert in_force(daemon) == (False, True)
+    assert "adaptd_config_last_reload_success 0.0" in daemon.client.get("/metrics").text
     (line,) = daemon.logged("config not reloaded; the one in force stays")
     assert line["reason"] == status["last_reload"]
     shown = adaptd("status", cwd=config.parent)
