@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from storage.bulk import chunks, execute_many, insert_many
 from storage.claims import IntakeTotals, advance, claim_of, count, take, totals
@@ -299,7 +299,7 @@ _OF_INTERACTIONS = _RETRACTIONS.add_columns(retraction.c.target_interaction_id).
 )
 
 
-def _event(row: Row[Any]) -> Event:
+def _event(row: Any) -> Event:
     read: Event = codec.from_json(Event, row.record)
     signal = None
     if row.signal is not None:
