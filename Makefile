@@ -4,10 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install run test check docs format soak e2e clean help
+.PHONY: install run test check docs format soak e2e bench bench-intake bench-update bench-start clean help
 
 help:            ## list the targets
-	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 16
 
 install: $(STAMP) ## make .venv with adaptd, its training extra and the development tools
 
@@ -43,6 +43,17 @@ soak: install    ## 20 kills of the daemon on real Kafka, 5 while it trains; neg
 
 e2e: install     ## the demo over seeds, with and without the hostile user
 	$(BIN)/python -m pytest -m e2e -s --timeout=3600
+
+bench: bench-start bench-intake bench-update ## the three speed benchmarks; docs/benchmarks.md says what they measure
+
+bench-intake: install ## Kafka to durable scored rows; BENCH=--quick, or '--backlog 1000000'
+	$(BIN)/python -m bench.intake $(BENCH)
+
+bench-update: install ## what an update costs beyond training
+	$(BIN)/python -m bench.update $(BENCH)
+
+bench-start: install ## ready time and memory
+	$(BIN)/python -m bench.start $(BENCH)
 
 clean:           ## remove what these targets made
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .cache adaptd-demo

@@ -96,7 +96,7 @@ def update_and_bare(bed: Bed) -> tuple[float, float]:
         if ended.state != "promoted":
             raise RuntimeError(f"the update was {ended.state} instead of promoted: {ended.reason}")
         (job,) = store.read(lambda tx: updates.list_jobs(tx, update.update_id))
-        bare_s = _bare(Path(job.directory), bed.folder / "bare")
+        bare_s = _bare(bed.folder / "artifacts" / "jobs" / job.directory, bed.folder / "bare")
     return (ended.changed_at - ended.created_at).total_seconds(), bare_s
 
 

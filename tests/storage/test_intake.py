@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -255,14 +256,14 @@ def test_the_negative_control_stores_an_event_twice(url: str) -> None:
 
 
 def test_reading_an_interactions_events_searches_and_never_scans(store: Store) -> None:
-    asked = {"in_task": "erd", "names": as_list(["a", "b"]), "targets": as_list(["a", "b"])}
     for query in (intake._EVENTS, intake._OF_EVENTS, intake._OF_INTERACTIONS):
-        plan = store.read(lambda tx, query=query: _plan(tx, query, asked))  # type: ignore[misc]
+        plan = store.read(partial(_plan, query=query))
         assert plan
         assert not [line for line in plan if line.startswith("SCAN") and "VIRTUAL TABLE" not in line]  # the bound list
 
 
-def _plan(tx: Connection, query: Select[Any], asked: dict[str, str]) -> list[str]:
+def _plan(tx: Connection, query: Select[Any]) -> list[str]:
     compiled = query.compile(dialect=tx.dialect)
+    asked = {"in_task": "erd", "names": as_list(["a", "b"]), "targets": as_list(["a", "b"])}
     bound = tuple(asked[name] for name in compiled.positiontup or ())
     return [row[-1] for row in tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", bound)]
