@@ -18,6 +18,8 @@ import pytest
 from tests.daemon.daemons import REPOSITORY, environment, free_port
 from tests.docs.shell_blocks import only_pythons_own, page
 
+pytestmark = pytest.mark.slow
+
 PAGE = page("add-a-learner.md")
 PLACE = re.compile(r"# ([\w/]+\.py)( \(append\))?\n")
 COPIED = ("storage", "consumers", "learners", "daemon", "docs", "examples", "tests", "pyproject.toml")
