@@ -26,7 +26,7 @@ check: install   ## lint, format, types, import rules, docs
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest tests/docs -p no:randomly
+	$(BIN)/python -m pytest tests/docs -m "not slow" -p no:randomly
 
 docs: install    ## write the pages that are made from code: docs/reference/, docs/schemas/
 	$(BIN)/python -m docs.generate

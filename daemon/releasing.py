@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from daemon.actions.context import EngineRoute
 from daemon.engine_service import EngineService
-from daemon.release import directory, engine
+from daemon.release import engine, targets
 from daemon.release.contract import ReleaseOutcome, Site, Target, Wanted
 from daemon.settings import ReleaseSettings
 from storage import decisions, registry
@@ -47,8 +47,9 @@ class Releasing:
         self._store, self._artifacts, self._service, self._clock = store, artifacts, service, clock
         self._engine = engine.EngineTarget(settings.engine, slots)
         self._targets: list[Target] = [self._engine] if "engine" in settings.targets else []
-        if "directory" in settings.targets:
-            self._targets.append(directory.open_target(settings.directory, Site(Path.cwd())))
+        site = Site(Path.cwd(), slots=slots)
+        others = (name for name in settings.targets if name != engine.NAME)
+        self._targets += [targets()[name].open_target(getattr(settings, name), site) for name in others]
         self._champions: dict[str, str] = {}
         self._verified: set[str] = set()
         self._starts = 0

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
+from pydantic import AfterValidator, WithJsonSchema, create_model
+
+from daemon.release import targets
 from daemon.release.directory import Settings as DirectoryTargetSettings
 from daemon.release.engine import Settings as EngineTargetSettings
 from learners.methods.dpo import DpoSettings
@@ -50,10 +53,34 @@ class UpdateSettings(Settings):
     noop: NoopSettings = setting(NoopSettings(), doc="The method that learns nothing, for tests.")
 
 
+def _known_target(name: str) -> str:
+    if name not in targets():
+        raise ValueError(f"there is no release target {name!r}; there are {', '.join(targets())}")
+    return name
+
+
+TargetName = Annotated[str, AfterValidator(_known_target), WithJsonSchema({"type": "string", "enum": [*targets()]})]
+
+
+def _with_every_target(settings: type[Settings]) -> type[Settings]:
+    """Gives each file in `daemon/release` that is not named in the class its section, by its own Settings."""
+    more: dict[str, Any] = {
+        name: (module.Settings, setting(module.Settings(), doc=f"The target `{name}`.", live=False))
+        for name, module in targets().items()
+        if name not in settings.model_fields
+    }
+    if not more:
+        return settings
+    return create_model(settings.__name__, __base__=settings, __module__=__name__, __doc__=settings.__doc__, **more)
+
+
+@_with_every_target
 class ReleaseSettings(Settings):
     """`release:` where a champion goes."""
 
-    targets: list[Literal["engine", "directory"]] = setting(["engine"], doc="Where champions are released.", live=False)
+    targets: list[TargetName] = setting(
+        ["engine"], doc="Where champions are released: any of the files in daemon/release.", live=False
+    )
     engine: EngineTargetSettings = setting(EngineTargetSettings(), doc="The target `engine`.", live=False)
     directory: DirectoryTargetSettings = setting(DirectoryTargetSettings(), doc="The target `directory`.", live=False)
 

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from consumers.sources import source_types
 from consumers.sources.protocol import SourceSettings
 from daemon.config import Config, TaskSettings
+from daemon.config_changes import is_live
 from daemon.config_faults import NOT_IN_THIS_VERSION
 from docs.generate.markdown import code, page, sentence, table
 from docs.generate.setting_words import default_of, is_number, type_of, unit_of
@@ -99,17 +100,12 @@ def all_keys() -> Iterator[Key]:
 
 def _keys(model: type[BaseModel], under: str, live: bool) -> Iterator[Key]:
     for name, field in model.model_fields.items():
-        key = Key(f"{under}{field.alias or name}", field, live and _is_live(field))
+        key = Key(f"{under}{field.alias or name}", field, live and is_live(field))
         inner = _model_of(field)
         if inner is None:
             yield key
         else:
             yield from _keys(inner, f"{key.where}.", key.live)
-
-
-def _is_live(field: FieldInfo) -> bool:
-    extra = field.json_schema_extra
-    return bool(extra.get("live")) if isinstance(extra, Mapping) else False
 
 
 def _model_of(field: FieldInfo) -> type[BaseModel] | None:
@@ -121,7 +117,7 @@ def _model_of(field: FieldInfo) -> type[BaseModel] | None:
 def _section(name: str, field: FieldInfo) -> str:
     model = _model_of(field)
     assert model is not None, f"{name} is no section: say in docs/generate/settings.py how it is documented"
-    rows = [key.row for key in _keys(model, f"{name}.", _is_live(field))]
+    rows = [key.row for key in _keys(model, f"{name}.", is_live(field))]
     return f"## {name}\n\n{sentence(field.description or '')}\n\n{table(HEADER, rows)}"
 
 

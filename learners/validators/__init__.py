@@ -3,7 +3,7 @@
 One file here is one validator, found by its name: a `Settings` class and `open(settings)`, which gives an object with
 `validate(prompt, answer)`. Grammars that several files need live in sub-packages, which discovery passes over.
 A validator is deterministic, judges any text without raising, reads no network and no clock, and needs no torch:
-the evaluate worker and the daemon may both run it. `docs/validators.md` says how to add one.
+the evaluate worker and the daemon may both run it. `docs/add-a-learner.md` says how to add one.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from tests.daemon.daemons import PATIENCE_S, REPOSITORY, answers, environment, f
 from tests.services.kafka import wait_until
 
 PORT = "8712"
-_BLOCK = re.compile(r"(?:<!-- (not run by[^>]*?) -->\n)?```(\w+)\n(.*?)```", re.DOTALL)
+_BLOCK = re.compile(r"(?:<!-- (not run by[^>]*?) -->\n)?^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)

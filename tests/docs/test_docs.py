@@ -24,7 +24,7 @@ def test_every_link_of_a_page_leads_to_a_file_and_a_heading_in_it(page: Path) ->
 
 
 def _without_code(text: str) -> str:
-    return re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    return re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
 
 
 def _anchors(page: Path) -> list[str]:

@@ -15,7 +15,7 @@ from consumers.sources.jsonl import Settings as JsonlSettings
 
 def test_every_kind_is_found_and_all_but_http_poll() -> None:
     kinds = source_types()
-    assert set(kinds) == {"http", "jsonl", "kafka", "memory"}
+    assert {"http", "jsonl", "kafka", "memory"} <= set(kinds)
     assert [name for name, kind in kinds.items() if kind.open is None] == ["http"]
 
 

@@ -21,7 +21,7 @@ def opened(name: str, root: Path) -> Target:
 
 
 def test_targets_are_found_by_their_files_names() -> None:
-    assert NAMES == ["directory", "engine"]
+    assert {"directory", "engine"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
