@@ -299,7 +299,7 @@ _OF_INTERACTIONS = _RETRACTIONS.add_columns(retraction.c.target_interaction_id).
 )
 
 
-def _event(row: Row[*tuple[Any, ...]]) -> Event:
+def _event(row: Any) -> Event:
     read: Event = codec.from_json(Event, row.record)
     signal = None
     if row.signal is not None:
