@@ -30,7 +30,8 @@ def show(config: ConfigOption = DEFAULT_CONFIG, settings: SetOption = None, as_j
     if as_json:
         print_json(found)
         return
-    table = Table(*(Column(name, overflow="fold") for name in COLUMNS), box=None)
+    key, *others = COLUMNS
+    table = Table(Column(key, no_wrap=True), *(Column(name, overflow="fold") for name in others), box=None)
     for one in found:
         effect = "at once" if one["live"] else "at a restart"
         table.add_row(one["key"], json.dumps(one["value"], ensure_ascii=False), one["origin"], effect)
