@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import signal
 import socket
 import subprocess
@@ -32,16 +31,20 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from sqlalchemy import Connection, select
 from sqlalchemy import update as change
 
+from bench.reporting import commit, machine
 from examples.erd.base import ensure_base
 from storage import buffer, updates
+from storage.records import Example, codec
 from storage.store import Store
-from storage.tables import meta
+from storage.tables import example, meta
 
 ROOT = Path(__file__).resolve().parent.parent
 STREAM = ROOT / "tests/data/streams/ukp_preference.jsonl.gz"
 TASK = "arguments"
+MOST = 100_000
 START_S = 180.0
 END_S = 1800.0
 STOP_S = 180.0
@@ -74,29 +77,24 @@ def run(folder: Path, seed: int) -> dict[str, Any]:
 
 def check_users(folder: Path) -> str:
     """In words, how many users gate and training have in common: promised are none."""
-    with Store.open(f"sqlite:///{folder / 'adaptd.db'}") as store:
-        gate = store.read(lambda tx: buffer.gate_examples(tx, TASK))
-        examples = {e.interaction_id: e for e in store.read(lambda tx: _train_fold(tx))}
-        made = store.read(lambda tx: updates.get_update(tx, 1))
-    assert made is not None, "the update that was just shown"
-    trained = {user for interaction, _ in made.report["batch"] for user in examples[interaction].users}
-    held_out = {user for example in gate for user in example.users}
-    prompts = {example.messages for example in examples.values()} | {example.messages for example in gate}
+    with Store.open_readonly(f"sqlite:///{folder / 'adaptd.db'}") as store:
+        trained_on, held_out = store.read(_both_sides)
+    users, judges = ({user for each in side for user in each.users} for side in (trained_on, held_out))
+    prompts = len({each.messages for each in (*trained_on, *held_out)})
     return (
-        f"users trained on: {len(trained)}, users of the gate's {len(gate)} examples: {len(held_out)}, "
-        f"in common: {len(trained & held_out)}; prompts in all: {len(prompts)}"
+        f"batch: {len(trained_on)} examples of {len(users)} users; whole gate fold: {len(held_out)} examples of "
+        f"{len(judges)} users; users in common: {len(users & judges)}; prompts in all: {prompts}"
     )
 
 
-def _train_fold(tx: Any) -> list[Any]:
-    reserved = [example for _, example in buffer.reserved_examples(tx, 1)]
-    return [*reserved, *buffer.learned_examples(tx, TASK, 10_000), *_open(tx)]
-
-
-def _open(tx: Any) -> list[Any]:
-    from daemon.actions.context import utc_now
-
-    return buffer.open_examples(tx, TASK, settled_before=utc_now(), limit=20_000)
+def _both_sides(tx: Connection) -> tuple[list[Example], list[Example]]:
+    """What the update's batch was made of, and the whole gate fold."""
+    made = updates.get_update(tx, 1)
+    assert made is not None, "the update that was just shown"
+    names = [interaction for interaction, _ in made.report["batch"]]
+    rows = tx.execute(select(example.c.record).where(example.c.task == TASK, example.c.interaction_id.in_(names)))
+    trained_on = [codec.from_json(Example, record) for (record,) in rows]
+    return trained_on, buffer.gate_examples(tx, TASK, limit=MOST)
 
 
 def _configure(folder: Path, seed: int) -> int:
@@ -174,25 +172,20 @@ def _environ() -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
 
 
-def _circumstances(seed: int) -> str:
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
-    machine = f"{os.cpu_count()} {platform.machine()} cores, {platform.system()}, Python {platform.python_version()}"
-    return f"seed {seed}; commit {commit.stdout.strip()}; {machine}; load {os.getloadavg()[0]:.1f}"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Preference learning on ukp, by a real daemon.")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="an empty folder to leave everything in")
     options = parser.parse_args()
-    circumstances, began_s = _circumstances(options.seed), time.monotonic()
+    load, began_s = os.getloadavg()[0], time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
         found = run(folder, options.seed)
         print(check_users(folder))
         (folder / "update.json").write_text(json.dumps(found, indent=2), encoding="utf-8")
-    print(f"{circumstances}; {time.monotonic() - began_s:.0f} s in all")
+    took_s = time.monotonic() - began_s
+    print(f"seed {options.seed}; commit {commit()}; {machine()}; load before the run {load:.1f}; {took_s:.0f} s in all")
     print("12 prompts and a base of 0.7M parameters that was made to draw diagrams: this proves plumbing, no more.")
 
 
