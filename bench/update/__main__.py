@@ -19,7 +19,7 @@ from statistics import median
 from rich.progress import Progress
 
 from bench.reporting import Circumstances, Figure, finish, parser, progress
-from bench.update.daemon_runs import Bed, IntoService, into_service, update_and_bare
+from bench.update.daemon_runs import Bed, Compared, IntoService, into_service, update_and_bare
 from bench.update.worker_start import warm_and_cold
 from examples.erd.base import ensure_base
 
@@ -33,8 +33,7 @@ class Measured:
 
     warm: float
     cold: float
-    by_daemon: list[float]
-    bare: list[float]
+    compared: list[Compared]
     served: list[IntoService]
 
 
@@ -42,31 +41,29 @@ def measure(base: Path, folder: Path, seed: int, turns: int, steps: int, repeats
     """All three, one after another."""
     bar = bars.add_task("warm worker, script", total=turns)
     warm, cold = warm_and_cold(base, folder / "workers", turns, seed, 1, lambda: bars.advance(bar))
-    by_daemon, bare, served = list[float](), list[float](), list[IntoService]()
+    compared, served = list[Compared](), list[IntoService]()
     bar = bars.add_task("daemon, bare trainer", total=repeats)
     for turn in range(repeats):
         bed = Bed(base, folder / f"long-{turn}", seed + turn, threads=1, steps=steps, gate=False)
-        daemon_s, bare_s = update_and_bare(bed)
-        by_daemon.append(daemon_s)
-        bare.append(bare_s)
+        compared.append(update_and_bare(bed))
         bars.advance(bar)
     bar = bars.add_task("batch filled to answering", total=repeats)
     for turn in range(repeats):
         served.append(into_service(Bed(base, folder / f"short-{turn}", seed + turn, 2, SHORT_STEPS, gate=True)))
         bars.advance(bar)
-    return Measured(warm, cold, by_daemon, bare, served)
+    return Measured(warm, cold, compared, served)
 
 
 def figures(found: Measured) -> list[Figure]:
     """The table; with several repeats, medians."""
-    added = median(daemon / bare - 1 for daemon, bare in zip(found.by_daemon, found.bare, strict=True))
     return [
         Figure("20 examples, warm worker", found.warm, "s"),
         Figure("20 examples, starting a script", found.cold, "s"),
         Figure("script over warm worker", found.cold / found.warm, "x", target=2),
-        Figure("an update by the daemon", median(found.by_daemon), "s"),
-        Figure("the bare trainer on its rows", median(found.bare), "s", target=20),
-        Figure("what the daemon adds", 100 * added, "%", target=5, at_most=True),
+        Figure("an update by the daemon", median(each.daemon for each in found.compared), "s"),
+        Figure("of that, outside its worker", median(each.outside for each in found.compared), "s"),
+        Figure("the bare trainer on its rows", median(each.bare for each in found.compared), "s", target=20),
+        Figure("what the daemon adds", 100 * median(e.added for e in found.compared), "%", target=5, at_most=True),
         Figure("batch filled to update begun", median(each.begun for each in found.served), "s"),
         Figure("batch filled to trained", median(each.trained for each in found.served), "s"),
         Figure("batch filled to promoted", median(each.judged for each in found.served), "s"),

@@ -16,6 +16,7 @@ import httpx
 from bench.reporting import ROOT
 from bench.update.material import TASK, corrections, interactions
 from examples.erd.demo.daemon_process import DaemonProcess, free_port
+from learners.job_files import read_result
 from storage import buffer, folds, updates
 from storage.records import TERMINAL_UPDATE_STATES, Update
 from storage.store import Store
@@ -52,6 +53,20 @@ class IntoService:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """Seconds: from the batch being ripe to the promoted candidate; those of them outside the worker; bare trainer."""
+
+    daemon: float
+    outside: float
+    bare: float
+
+    @property
+    def added(self) -> float:
+        """What the daemon adds, as a share of the bare trainer's time."""
+        return self.daemon / self.bare - 1
+
+
+@dataclass(frozen=True, slots=True)
 class Bed:
     """How the daemon is set up."""
 
@@ -72,20 +87,20 @@ def into_service(bed: Bed) -> IntoService:
         _send(daemon, interactions(3 * GATE_PROMPTS, bed.seed))
         _wait_until(lambda: store.read(lambda tx: folds.fold_counts(tx, TASK)).gate >= GATE_PROMPTS, "a full gate")
         update = _fill_batch(daemon, store, bed.seed)
+        filled_at = _filled_at(store, update)
         candidate = f"{TASK}@v1"
         _wait_until(lambda: _answering(daemon) == candidate or _is_lost(store, update), f"{candidate} to answer")
         answering_at = datetime.now(UTC)
         ended = _update(store, update.update_id)
         if ended.state != "promoted":
             raise RuntimeError(f"the update was {ended.state} instead of promoted: {ended.reason}")
-        filled_at = _filled_at(store, update)
         trained_at = _job_ended_at(store, update, "train")
     moments = (update.created_at, trained_at, ended.changed_at, answering_at)
     return IntoService(*((moment - filled_at).total_seconds() for moment in moments))
 
 
-def update_and_bare(bed: Bed) -> tuple[float, float]:
-    """Seconds from the batch being ripe to the promoted candidate, and of the bare trainer on the same rows.
+def update_and_bare(bed: Bed) -> Compared:
+    """One update by the daemon, then the bare trainer on its rows.
 
     The bare trainer runs before the daemon's engine is stopped, since that was there while the daemon trained.
     """
@@ -96,8 +111,12 @@ def update_and_bare(bed: Bed) -> tuple[float, float]:
         if ended.state != "promoted":
             raise RuntimeError(f"the update was {ended.state} instead of promoted: {ended.reason}")
         (job,) = store.read(lambda tx: updates.list_jobs(tx, update.update_id))
-        bare_s = _bare(bed.folder / "artifacts" / "jobs" / job.directory, bed.folder / "bare")
-    return (ended.changed_at - ended.created_at).total_seconds(), bare_s
+        directory = bed.folder / "artifacts" / "jobs" / job.directory
+        bare_s = _bare(directory, bed.folder / "bare")
+    result = read_result(directory)
+    assert result is not None, "a promoted candidate was trained by a job that ended"
+    daemon_s = (ended.changed_at - ended.created_at).total_seconds()
+    return Compared(daemon_s, daemon_s - result.seconds["total"], bare_s)
 
 
 @contextmanager
@@ -170,7 +189,7 @@ def _job_ended_at(store: Store, update: Update, kind: str) -> datetime:
 
 
 def _filled_at(store: Store, update: Update) -> datetime:
-    """When the event was received that made the batch: later ones may have slipped into its pool."""
+    """When the event was received that made the batch: later ones may have slipped into its pool. Ask while it trains."""
     pool = store.read(lambda tx: buffer.reserved_examples(tx, update.update_id))
     received = sorted(example.last_signal_at for _, example in pool if example.last_signal_at)
     return received[BATCH - 1]
