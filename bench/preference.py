@@ -177,7 +177,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="an empty folder to leave everything in")
     options = parser.parse_args()
-    load, began_s = os.getloadavg()[0], time.monotonic()
+    load, began_s, code = os.getloadavg()[0], time.monotonic(), commit()
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
@@ -185,7 +185,7 @@ def main() -> None:
         print(check_users(folder))
         (folder / "update.json").write_text(json.dumps(found, indent=2), encoding="utf-8")
     took_s = time.monotonic() - began_s
-    print(f"seed {options.seed}; commit {commit()}; {machine()}; load before the run {load:.1f}; {took_s:.0f} s in all")
+    print(f"seed {options.seed}; commit {code}; {machine()}; load before the run {load:.1f}; {took_s:.0f} s in all")
     print("12 prompts and a base of 0.7M parameters that was made to draw diagrams: this proves plumbing, no more.")
 
 
