@@ -189,7 +189,7 @@ def _job_ended_at(store: Store, update: Update, kind: str) -> datetime:
 
 
 def _filled_at(store: Store, update: Update) -> datetime:
-    """When the event was received that made the batch: later ones may have slipped into its pool. Ask while it trains."""
+    """When the event was received that made the batch: later ones may be in its pool too. Ask while it runs."""
     pool = store.read(lambda tx: buffer.reserved_examples(tx, update.update_id))
     received = sorted(example.last_signal_at for _, example in pool if example.last_signal_at)
     return received[BATCH - 1]
