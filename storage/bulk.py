@@ -55,9 +55,21 @@ def insert_many(
 
     `conflict` is the words after ON CONFLICT; as it stands, rows that meet a unique key are left out.
     """
-    for some in chunks(rows, VARIABLES // len(names)):
+    for some in _in_few_sizes(rows):
         sql = _insertion(table.name, tuple(names), len(some), conflict, tuple(returning))
         yield from map(tuple, tx.exec_driver_sql(sql, tuple(chain.from_iterable(some))).all())
+
+
+_SIZES = (256, 64, 16, 4, 1)  # a row of 20 values, 256 times, is well within VARIABLES
+
+
+def _in_few_sizes(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Rows in pieces of those sizes alone: a statement of another length is parsed anew and kept, in MBs of memory."""
+    start = 0
+    for size in _SIZES:
+        while len(rows) - start >= size:
+            yield rows[start : start + size]
+            start += size
 
 
 @lru_cache(maxsize=64)
