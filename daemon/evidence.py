@@ -23,12 +23,12 @@ LOOK_PAST = 5  # times the gate's cap are looked at, to find what others said be
 
 def gate_prompts(tx: Connection, task: TaskConfig, now: datetime) -> tuple[tuple[contract.Prompt, ...], int]:
     """What one judgement asks, and how many entries the gate holds for it: more, once those are capped."""
-    examples = _newest_fairly(tx, task)
+    examples = examples_read(tx, task)
     prompts = prompts_of(examples, task, now)
     return prompts, _entries(tx, task, prompts, capped=len(examples) >= task.holdout.cap)
 
 
-def _newest_fairly(tx: Connection, task: TaskConfig) -> list[Example]:
+def examples_read(tx: Connection, task: TaskConfig) -> list[Example]:
     """The gate's examples that one judgement reads: the newest, but no user's flood instead of everybody else's."""
     found = buffer.gate_examples(tx, task.name, limit=LOOK_PAST * task.holdout.cap)
     users = [example.user_id for example in found]

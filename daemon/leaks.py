@@ -8,14 +8,17 @@ from sqlalchemy import Connection
 
 from consumers.cleaning import prompt_key
 from daemon.config import TaskConfig
+from daemon.evidence import examples_read
 from learners.router import answer_key
-from storage import buffer
 from storage.records import Example
 
 
 def gate_keys(tx: Connection, task: TaskConfig) -> Collection[str]:
-    """For `router.drop_leaks`: of prompts, or, where folds go by user, of prompts with what was answered."""
-    gate = buffer.gate_examples(tx, task.name)
+    """For `router.drop_leaks`: of prompts, or, where folds go by user, of prompts with what was answered.
+
+    Of what a judgement would read now; what comes into the gate later, an adapter may have learned already.
+    """
+    gate = examples_read(tx, task)
     if task.holdout.split == "prompt":
         return {prompt_key(example.messages) for example in gate}
     return {answer_key(example.messages, text) for example in gate for text in _texts(example)}

@@ -144,6 +144,16 @@ def test_split_by_user_a_pair_whose_chosen_text_the_gate_holds_is_not_trained_on
     assert look(store, task).have == 19
 
 
+def test_a_text_behind_one_users_flood_in_the_gate_is_known_to_it_too(store: Store) -> None:
+    """A judgement reads past the newest, so that nobody floods it; what it reads there is not trained on either."""
+    flood = [by("loud", replace(one, effective_at=later(number))) for number, one in enumerate(compared(250, "f"))]
+    store.write(lambda tx: keep(tx, *compared(20)))
+    store.write(lambda tx: keep(tx, known_to_the_gate("better p3"), *flood, fold="gate"))
+    task = config()
+    fair = task.model_copy(update={"batching": task.batching.model_copy(update={"max_share_per_user": 0.5})})
+    assert look(store, fair).have == 19
+
+
 def test_what_the_gate_learned_of_since_is_left_out_of_training_and_counted(store: Store) -> None:
     store.write(lambda tx: keep(tx, *compared(20)))
     task = config()
