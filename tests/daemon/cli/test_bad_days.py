@@ -199,7 +199,7 @@ def test_doctor_says_what_to_mend(tmp_path: Path) -> None:
     assert found["exit_code"] == 3
     assert "file is a file" in _words(found, "store", "fail")
     assert "file is a file" in _words(found, "artifacts", "fail")
-    assert "neither a folder nor a downloaded model" in _words(found, "base model", "fail")
+    assert "There is no model folder" in _words(found, "base model", "fail")
     assert f"no connection to {broker}" in _words(found, "source kafka", "fail")
 
 
