@@ -80,4 +80,4 @@ def _number(value: float | None) -> str:
 
 
 def _points(share: float) -> str:
-    return f"{100 * share:.1f}"
+    return f"{100 * share:.3g}"
