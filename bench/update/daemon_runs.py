@@ -23,6 +23,9 @@ from storage.store import Store
 
 BATCH = 20
 GATE_PROMPTS = 60
+DEV_SHARE = 0.5  # the gate's guards measure against what humans wrote outside the batch: there must be some of it
+JUDGED = f"{{by: prompt, min: {GATE_PROMPTS}, dev_share: {DEV_SHARE}}}"
+UNJUDGED = "{min: 0, share: 0, dev_share: 0}"
 LIMIT_S = 600.0
 PAUSE_S = 0.3  # between two corrections: the scheduler has looked by then
 LOOK_EVERY_S = 0.05
@@ -127,7 +130,7 @@ def _daemon(bed: Bed) -> Iterator[tuple[DaemonProcess, Store]]:
     text = CONFIG.format(
         base=bed.base,
         threads=bed.threads,
-        holdout=f"{{by: prompt, min: {GATE_PROMPTS}}}" if bed.gate else "{min: 0, share: 0, dev_share: 0}",
+        holdout=JUDGED if bed.gate else UNJUDGED,
         batch=BATCH,
         seed=bed.seed,
         steps=bed.steps,
