@@ -23,6 +23,7 @@ from storage.records import Message
 
 T = TypeVar("T")
 CONCURRENT = 128  # twice the local engine's batch: one batch waits while another is answered
+BAD_REQUEST = 400
 SCORE_CHUNK = 64  # items in one request to `/v1/score`
 LONGEST_PAUSE_S = 5.0
 REMEDIES = {  # what helps, by HTTP status
@@ -85,6 +86,20 @@ class EngineClient:
         sampling = sampling or Sampling()
         return self._side_by_side(lambda at: self._answer(model, prompts[at], sampling, at), len(prompts))
 
+    def generate_what_fits(
+        self, model: str, prompts: Sequence[Sequence[Message]], sampling: Sampling | None = None
+    ) -> list[Answer | None]:
+        """As `generate`, with None for a prompt that the engine refuses as it is, such as one beyond its context.
+
+        Where it refuses every one, the fault is not the prompts': raises EngineRefused.
+        """
+        sampling = sampling or Sampling()
+        said = self._side_by_side(lambda at: self._answer_or_refusal(model, prompts[at], sampling, at), len(prompts))
+        refusals = [one for one in said if isinstance(one, EngineRefused)]
+        if said and len(refusals) == len(said):
+            raise refusals[0]
+        return [None if isinstance(one, EngineRefused) else one for one in said]
+
     def score(self, model: str, items: Sequence[tuple[Sequence[Message], str]]) -> list[Scored]:
         """The likelihood of each (messages, completion) under the model, in their order; all must fit the context."""
         scored = [one for one in self.score_what_fits(model, items) if one is not None]
@@ -130,6 +145,16 @@ class EngineClient:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _answer_or_refusal(
+        self, model: str, messages: Sequence[Message], sampling: Sampling, at: int
+    ) -> Answer | EngineRefused:
+        try:
+            return self._answer(model, messages, sampling, at)
+        except EngineRefused as refusal:
+            if refusal.status != BAD_REQUEST:
+                raise
+            return refusal
 
     def _answer(self, model: str, messages: Sequence[Message], sampling: Sampling, at: int) -> Answer:
         asked: dict[str, Any] = {

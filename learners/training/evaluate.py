@@ -1,7 +1,8 @@
 """An evaluate job: candidate and champion answer the same prompts, a validator scores the answers.
 
-How likely each holds what humans wrote, chose and rejected is measured too. A text too long for the engine is left out
-and counted in the reason. Prompts that are equal are answered once where answers are not drawn at random.
+How likely each holds what humans wrote, chose and rejected is measured too. A prompt or a text that is too long for the
+engine is left out and counted in the reason: one user's must not hold up everybody's judgement. Prompts
+that are equal are answered once where answers are not drawn at random.
 
 It talks to an engine over HTTP and uses no torch itself. What it loads into the engine it loads under names of its
 own, and unloads again; adapters that the engine already serves are asked under the name they are served by.
@@ -43,16 +44,24 @@ def run_evaluation(directory: Path, job: EvaluateJob) -> EvaluateResult:
         _say(directory, len(prompts), prompts)
         champion = _answers(engine, job, job.champion, prompts, validator)
     _say(directory, 2 * len(prompts), prompts)
-    answers = [_pair(*row) for row in zip(prompts, candidate, champion, strict=True)]
+    said = zip(prompts, candidate, champion, strict=True)
+    answers = [_pair(prompt, one, other) for prompt, one, other in said if one is not None and other is not None]
     write_answers(directory, answers)
-    too_long = sum(_lacks(answer) for answer in answers)
     return EvaluateResult(
         outcome="evaluated",
-        reason=f"both answered {len(prompts)} prompts"
-        + (f"; human texts of {too_long} are too long for the engine" if too_long else ""),
-        prompts=len(prompts),
-        candidate_score=_mean_score(candidate),
-        champion_score=_mean_score(champion),
+        reason=_in_words(len(prompts), answers),
+        prompts=len(answers),
+        candidate_score=_mean_score([answer.candidate for answer in answers]),
+        champion_score=_mean_score([answer.champion for answer in answers]),
+    )
+
+
+def _in_words(asked: int, answers: Sequence[AnswerPair]) -> str:
+    refused, too_long = asked - len(answers), sum(_lacks(answer) for answer in answers)
+    return (
+        f"both answered {len(answers)} prompts"
+        + (f"; the engine refused {refused}, as too long" if refused else "")
+        + (f"; human texts of {too_long} are too long for the engine" if too_long else "")
     )
 
 
@@ -62,20 +71,21 @@ def _answers(
     contender: Contender,
     prompts: Sequence[Prompt],
     validator: Validator | None,
-) -> list[JudgedAnswer]:
+) -> list[JudgedAnswer | None]:
     with _in_engine(engine, job, contender) as model:
         said = _generate(engine, job, model, prompts)
         likelihoods = _score(engine, model, prompts)
-    return [_judge(prompt, answer, likelihoods, validator) for prompt, answer in zip(prompts, said, strict=True)]
+    pairs = zip(prompts, said, strict=True)
+    return [_judge(prompt, answer, likelihoods, validator) if answer else None for prompt, answer in pairs]
 
 
-def _generate(engine: EngineClient, job: EvaluateJob, model: str, prompts: Sequence[Prompt]) -> list[Answer]:
-    """An answer to each prompt; greedy ones to equal prompts are equal, and asked for once."""
+def _generate(engine: EngineClient, job: EvaluateJob, model: str, prompts: Sequence[Prompt]) -> list[Answer | None]:
+    """An answer to each prompt that fits; greedy ones to equal prompts are equal, and asked for once."""
     sampling = Sampling(max_tokens=job.sampling.max_tokens, temperature=job.sampling.temperature)
     if sampling.temperature > 0:
-        return engine.generate(model, [prompt.messages for prompt in prompts], sampling)
+        return engine.generate_what_fits(model, [prompt.messages for prompt in prompts], sampling)
     different = {codec.to_json(prompt.messages): prompt.messages for prompt in prompts}
-    answers = dict(zip(different, engine.generate(model, list(different.values()), sampling), strict=True))
+    answers = dict(zip(different, engine.generate_what_fits(model, list(different.values()), sampling), strict=True))
     return [answers[codec.to_json(prompt.messages)] for prompt in prompts]
 
 

@@ -58,10 +58,13 @@ class FakeEngine:
     def unload(self, name: str) -> None:
         del self.served[name]
 
-    def generate(self, model: str, prompts: Sequence[Sequence[Message]], sampling: Any) -> list[Answer]:
+    def generate_what_fits(
+        self, model: str, prompts: Sequence[Sequence[Message]], sampling: Any
+    ) -> list[Answer | None]:
         assert model in self.served
         self.asked.append(len(prompts))
-        return [Answer(f"{model} of {self.served[model]}", "stop", 3) for _ in prompts]
+        answer = Answer(f"{model} of {self.served[model]}", "stop", 3)
+        return [answer if len(prompt[-1].content.split()) < TOO_LONG else None for prompt in prompts]
 
     def score_what_fits(self, model: str, items: Sequence[tuple[Sequence[Message], str]]) -> list[Scored | None]:
         assert model in self.served
@@ -186,6 +189,14 @@ def test_a_text_too_long_for_the_engine_is_left_out_and_counted(tmp_path: Path, 
     assert first.candidate.chosen is None
     assert first.candidate.rejected is not None
     assert second.candidate.chosen is not None
+
+
+def test_a_prompt_too_long_for_the_engine_is_left_out_and_counted(tmp_path: Path, engine: type[FakeEngine]) -> None:
+    long = Prompt(id="c", messages=(Message("user", "word " * TOO_LONG),), target="two words")
+    result = evaluated(tmp_path, CHAMPION, prompts=[long, *PROMPTS])
+    assert (result.outcome, result.prompts) == ("evaluated", 2)
+    assert "the engine refused 1, as too long" in result.reason
+    assert [answers.id for answers in read_answers(tmp_path)] == ["a", "b"]
 
 
 def test_equal_prompts_are_answered_once(tmp_path: Path, engine: type[FakeEngine]) -> None:

@@ -194,6 +194,14 @@ def test_a_too_long_prompt_is_refused_and_does_not_spoil_its_batch(client: Engin
     assert codes == [200, 400, 200]
 
 
+def test_a_prompt_beyond_the_context_leaves_the_others_their_answers(client: EngineClient) -> None:
+    long = (Message("user", "y" * 300),)
+    said = client.generate_what_fits("base", [PROMPTS[0], long, PROMPTS[1]], SHORT)
+    assert said == [*client.generate("base", PROMPTS[:1], SHORT), None, *client.generate("base", PROMPTS[1:2], SHORT)]
+    with pytest.raises(EngineRefused, match="tokens and the context"):
+        client.generate_what_fits("base", [long, long], SHORT)
+
+
 def test_an_answer_ends_by_stop_or_by_length(client: EngineClient) -> None:
     answers = client.generate("base", PROMPTS, Sampling(max_tokens=200))
     ended = next(a for a in answers if a.finish_reason == "stop")
