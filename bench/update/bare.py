@@ -75,6 +75,7 @@ def _arguments(trl: Any, job: TrainJob, rows: int, scratch: Path) -> Any:
         use_cpu=True,
         bf16=False,
         gradient_checkpointing=False,
+        dataloader_drop_last=True,  # every step has as many rows as a step of the plan
         dataloader_num_workers=0,
         dataloader_pin_memory=False,
         save_strategy="no",
