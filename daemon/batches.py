@@ -173,7 +173,8 @@ def _begin(tx: Connection, champion: str, decision: BatchDecision, evidence: Bat
     }
     decisions.record(tx, Decision(now, "batch", decision.reason, task, subject, detail=detail))
     sizes = {"pool_size": len(decision.pool), "batch_size": len(batch)}
-    return updates.change_update(tx, update, "queued", now, report={"batch": batch}, **sizes)
+    limits = {"size": len(batch), "cap": decision.cap}
+    return updates.change_update(tx, update, "queued", now, report={"batch": batch, "limits": limits}, **sizes)
 
 
 def _most_of_one_user(decision: BatchDecision, evidence: BatchEvidence) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar, get_args
 
-from pydantic import BeforeValidator, SerializeAsAny, ValidationError, model_validator
+from pydantic import BeforeValidator, SerializeAsAny, ValidationError, create_model, model_validator
 from pydantic.fields import FieldInfo
 
 from consumers.cleaning import check_task
@@ -28,6 +28,7 @@ from daemon.settings import ApiSettings, EngineSettings, ReleaseSettings, Update
 from learners.batching import BatchingSettings
 from learners.folds import HoldoutSettings
 from learners.gate import GateSettings
+from learners.hooks import learners
 from learners.methods.dpo import DpoSettings
 from learners.methods.noop import NoopSettings
 from learners.methods.sft import SftSettings
@@ -42,6 +43,8 @@ from storage.settings import StorageSettings
 
 ANY_TASK = "*"
 SettingsT = TypeVar("SettingsT", bound=Settings)
+SwitchesT = TypeVar("SwitchesT", bound="LearnerSwitches")
+SectionsT = TypeVar("SectionsT", bound="TaskSettings")
 
 
 def _source(value: Any) -> Any:
@@ -65,15 +68,33 @@ def _off(value: Any) -> Any:
     return "off" if value is False else value
 
 
+def _with_every_switch(switches: type[SwitchesT]) -> type[SwitchesT]:
+    """Gives each file in `learners/hooks` its switch."""
+    more: dict[str, Any] = {name: (bool, setting(False, doc=learner.doc)) for name, learner in learners().items()}
+    return create_model(switches.__name__, __base__=switches, __module__=__name__, __doc__=switches.__doc__, **more)
+
+
+def _with_every_section(task: type[SectionsT]) -> type[SectionsT]:
+    """Gives each file in `learners/hooks` a section in a task, of the keys that differ."""
+    more: dict[str, Any] = {
+        name: (dict[str, Any], setting({}, doc=f"Keys of `updates.{name}` that differ.")) for name in learners()
+    }
+    return create_model(task.__name__, __base__=task, __module__=__name__, __doc__=task.__doc__, **more)
+
+
+@_with_every_switch
 class LearnerSwitches(Settings):
     """`learners:` which switchable parts of an update are on."""
 
-    curriculum: bool = setting(False, doc="Order the rows of an update from easy to hard.")
     preference: Annotated[Preference, BeforeValidator(_off)] = setting(
         "auto",
         doc=f"Learn from preferences, by DPO after SFT: auto does where a batch has {MIN_PAIRS} untied pairs or more, "
         "dpo always, off never.",
     )
+
+    def on(self, learner: str) -> bool:
+        """Whether a learner that has a hook takes part."""
+        return bool(getattr(self, learner))
 
 
 class ValidatorChoice(Settings):
@@ -83,6 +104,7 @@ class ValidatorChoice(Settings):
     settings: dict[str, Any] = setting({}, doc="What this validator needs to know.")
 
 
+@_with_every_section
 class TaskSettings(Settings):
     """`tasks.<name>:` what differs for one task; each section holds only the keys that differ."""
 
@@ -106,6 +128,7 @@ class TaskConfig(Settings):
     holdout: HoldoutSettings
     gate: GateSettings
     learners: LearnerSwitches
+    hooks: dict[str, SerializeAsAny[Settings]]
     method: str
     sft: SftSettings
     dpo: DpoSettings
@@ -162,6 +185,7 @@ class Config(Settings):
             holdout=_overlaid(self.holdout, own.holdout),
             gate=_overlaid(self.gate, own.gate),
             learners=_overlaid(self.learners, own.learners),
+            hooks={part: _overlaid(getattr(self.updates, part), getattr(own, part)) for part in learners()},
             method=self.updates.method,
             sft=_overlaid(self.updates.sft, own.sft),
             dpo=_overlaid(self.updates.dpo, own.dpo),
@@ -251,8 +275,9 @@ def _task_faults(config: Config) -> list[Fault]:
     faults = []
     for name, own in config.tasks.items():
         faults += _name_faults(name, config.limits)
-        for section in ("rewards", "batching", "holdout", "gate", "learners", "sft", "dpo"):
-            whole = getattr(config.updates if section in ("sft", "dpo") else config, section)
+        of_updates = ("sft", "dpo", *learners())
+        for section in ("rewards", "batching", "holdout", "gate", "learners", *of_updates):
+            whole = getattr(config.updates if section in of_updates else config, section)
             try:
                 _overlaid(whole, getattr(own, section))
             except ValidationError as error:

@@ -23,7 +23,6 @@ NOT_IN_THIS_VERSION: frozenset[tuple[str, ...]] = frozenset(
         ("release", "canary"),
         ("release", "holdback"),
         ("model", "quantization"),
-        ("learners", "active"),
         ("learners", "hard_negatives"),
         ("learners", "augmentation"),
         ("learners", "hyperparameters"),

@@ -15,12 +15,15 @@ from sqlalchemy import Connection
 from daemon.config import TaskConfig
 from daemon.leaks import gate_keys
 from daemon.methods_on import methods_on
+from learners.hooks import learners
+from learners.job import Pooled
+from learners.methods import find_method
 from learners.plan import steps_for
 from learners.preference import PhaseRows, Sorted, count_rows, roles_in_words, sort_rows, with_replay
 from learners.replay import sample_replay
 from learners.router import drop_leaks, rows_of
 from storage import buffer, registry
-from storage.records import Adapter, Origin, Row, Update
+from storage.records import Adapter, Example, Origin, Row, Update
 
 MOST_LEARNED = 2000  # learned examples that replay is drawn from
 MOST_DEV = 200
@@ -28,12 +31,16 @@ MOST_DEV = 200
 
 @dataclass(frozen=True)
 class Material:
-    """What one attempt is made of. `leaks` are rows that were left out because the gate would know them again."""
+    """What one attempt is made of. `leaks` are rows that were left out because the gate would know them again.
+
+    `pool` is what the worker chooses the batch from, empty where no learner has a say in that.
+    """
 
     sorted: Sorted
     champion: Adapter
     version: int
     leaks: int
+    pool: tuple[Pooled, ...] = ()
 
     @property
     def batch(self) -> list[Row]:
@@ -47,7 +54,8 @@ class Material:
 def gather(tx: Connection, update: Update, task: TaskConfig, now: datetime) -> Material:
     """From the update's pool, what was learned before, and the dev fold."""
     pool = dict(buffer.reserved_examples(tx, update.update_id))
-    chosen = [origin for entry in update.report["batch"] if (origin := Origin(*entry)) in pool]
+    batch = [origin for entry in update.report["batch"] if (origin := Origin(*entry)) in pool]
+    chosen = [*pool] if chooses(task) else batch
     halved = buffer.half_weighted(tx, update.task, chosen)
     new = {origin.interaction_id for origin in chosen}
     learned = [e for e in buffer.learned_examples(tx, update.task, MOST_LEARNED) if e.interaction_id not in new]
@@ -62,6 +70,30 @@ def gather(tx: Connection, update: Update, task: TaskConfig, now: datetime) -> M
         champion=champion,
         version=registry.next_version(tx, update.task),
         leaks=leaked + leaked_again,
+        pool=_pooled([pool[origin] for origin in chosen], fresh) if chooses(task) else (),
+    )
+
+
+def chooses(task: TaskConfig) -> bool:
+    """Whether a learner that is on has a say in what goes into the batch."""
+    on = any(learner.select and task.learners.on(name) for name, learner in learners().items())
+    return on and not find_method(task.method).alone
+
+
+def _pooled(examples: Sequence[Example], rows: Sequence[Row]) -> tuple[Pooled, ...]:
+    """Users become numbers that mean nothing outside this job."""
+    heaviest: dict[Origin, float] = {}
+    for row in rows:
+        heaviest[row.origin] = max(row.weight, heaviest.get(row.origin, 0.0))
+    numbers: dict[str, int] = {}
+    return tuple(
+        Pooled(
+            origin=origin,
+            users=tuple(numbers.setdefault(user, len(numbers)) for user in example.users),
+            weight=heaviest[origin],
+        )
+        for example in examples
+        if (origin := Origin(example.interaction_id, example.revision)) in heaviest
     )
 
 

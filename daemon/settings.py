@@ -9,6 +9,7 @@ from pydantic import AfterValidator, WithJsonSchema, create_model
 from daemon.release import targets
 from daemon.release.directory import Settings as DirectoryTargetSettings
 from daemon.release.engine import Settings as EngineTargetSettings
+from learners.hooks import learners
 from learners.methods.dpo import DpoSettings
 from learners.methods.noop import NoopSettings
 from learners.methods.sft import SftSettings
@@ -28,6 +29,16 @@ class EngineSettings(Settings):
     start_timeout: DurationS = setting(180.0, doc="How long the engine may take to load the base.", live=False)
 
 
+def _with_every_learner(settings: type[Settings]) -> type[Settings]:
+    """Gives each file in `learners/hooks` its section, by its own Settings."""
+    more: dict[str, Any] = {
+        name: (learner.Settings, setting(learner.Settings(), doc=f"The learner `{name}`."))
+        for name, learner in learners().items()
+    }
+    return create_model(settings.__name__, __base__=settings, __module__=__name__, __doc__=settings.__doc__, **more)
+
+
+@_with_every_learner
 class UpdateSettings(Settings):
     """`updates:` how training runs."""
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection
@@ -22,13 +23,13 @@ from daemon.jobs import Crashed, Done, Jobs, Lost, Running
 from daemon.material import Material, gather, nothing_left, phases_of, routing, row_passes
 from daemon.methods_on import methods_on
 from learners import job as contract
-from learners.job_files import read_job, read_result, read_rows, write_job, write_rows
+from learners.job_files import read_job, read_result, read_rows, write_job, write_pool, write_rows
 from learners.preference import PhaseRows, rows_to_judge_by, rows_to_train
 from learners.replay import StartChoice, StartEvidence, choose_start
 from storage import buffer, decisions, registry, updates
 from storage.artifacts import Artifacts
 from storage.errors import StorageError
-from storage.records import Adapter, Decision, Update
+from storage.records import Adapter, Decision, Origin, Update
 from storage.store import Store
 
 log = structlog.get_logger(__name__)
@@ -62,7 +63,7 @@ class Training:
         choice = self._choose(material, task)
         phases = phases_of(material, task, choice.replay, seed=update.update_id)
         used = {row.origin.interaction_id for row in material.batch}
-        batch = [entry for entry in update.report["batch"] if entry[0] in used]  # the rest goes back, not learned
+        batch = self._held(update, material, used)
         if (left := self._left_off(update, material, phases, candidate)) is not None:
             self._jobs.start(update, "train", partial(_go_on, left))
             report = {**update.report, "batch": batch, "resumed": f"from the checkpoint of {left.name}"}
@@ -84,6 +85,13 @@ class Training:
         except StorageError:
             self._jobs.cancel(update.update_id)  # else it would train unwatched, and hold up all others
             raise
+
+    def _held(self, update: Update, material: Material, used: set[str]) -> list[list[Any]]:
+        """What may be learned, as it was reserved; the rest goes back. The worker narrows it where it chooses."""
+        if not material.pool:
+            return [entry for entry in update.report["batch"] if entry[0] in used]
+        pool = self._store.read(lambda tx: buffer.reserved_examples(tx, update.update_id))
+        return [[origin.interaction_id, origin.revision] for origin, _ in pool if origin.interaction_id in used]
 
     def watch(self, update: Update) -> None:
         """Running to trained, back to queued, or failed."""
@@ -167,20 +175,22 @@ class Training:
         )
         write_rows(folder / contract.ROWS, [row for mine in rows for row in mine])
         write_rows(folder / contract.DEV_ROWS, [row for judging in dev for row in judging])
-        write_job(folder, self._job(attempt, update, task, material.champion, told, choice, candidate))
+        if material.pool:
+            write_pool(folder, material.pool)
+        write_job(folder, self._job(attempt, update, task, material, told, choice, candidate))
 
     def _job(
         self,
         attempt: int,
         update: Update,
         task: TaskConfig,
-        champion: Adapter,
+        material: Material,
         phases: tuple[contract.Phase, ...],
         choice: StartChoice,
         candidate: str,
     ) -> contract.TrainJob:
         config = self._config()
-        path = self._artifacts.path_of(champion) if choice.mode == "champion" else None
+        path = self._artifacts.path_of(material.champion) if choice.mode == "champion" else None
         return contract.TrainJob(
             task=update.task,
             update_id=update.update_id,
@@ -193,7 +203,8 @@ class Training:
             base=self._base,
             start=contract.Start(mode=choice.mode, adapter_path=str(path) if path else None),
             model=contract.Model.model_validate(config.model.model_dump(include={"max_context", "lora"})),
-            learners=contract.LearnersOn(curriculum=task.learners.curriculum),
+            learners={name: own.model_dump() for name, own in task.hooks.items() if task.learners.on(name)},
+            batch=_limits(update, task) if material.pool else None,
         )
 
     def _finish(self, update: Update, folder: Path) -> None:
@@ -203,11 +214,14 @@ class Training:
             self._fail(update, result.reason)
             return
         adapter = self._publish(update, folder, result)
+        batch = _learned(update, result)
 
         def change(tx: Connection) -> None:
             registry.add_candidate(tx, adapter)
-            report = {**update.report, "training": adapter.manifest["training"]}
-            updates.change_update(tx, update, "trained", self._clock(), report=report)
+            report = {**update.report, "batch": batch, "training": adapter.manifest["training"]}
+            if out := [Origin(*entry) for entry in update.report["batch"] if _of(entry) in _names(result.left_out)]:
+                buffer.leave_out(tx, update.update_id, out, "looked like noise to the curriculum in two updates")
+            updates.change_update(tx, update, "trained", self._clock(), report=report, batch_size=len(batch))
 
         self._store.write(change)
 
@@ -268,11 +282,35 @@ class Training:
         self._store.write(change)
 
 
+def _limits(update: Update, task: TaskConfig) -> contract.BatchLimits:
+    """What the batch was begun with."""
+    limits = update.report["limits"]
+    return contract.BatchLimits(size=limits["size"], cap=limits["cap"], min_users=task.batching.min_users)
+
+
+def _learned(update: Update, result: contract.TrainResult) -> list[list[Any]]:
+    """The examples that the candidate was trained on, as they were reserved."""
+    out = _names(result.left_out)
+    chosen = None if result.batch is None else _names(result.batch)
+    held = update.report["batch"]
+    return [entry for entry in held if _of(entry) not in out and (chosen is None or _of(entry) in chosen)]
+
+
+def _names(origins: Sequence[Origin]) -> set[str]:
+    return {origin.interaction_id for origin in origins}
+
+
+def _of(entry: Sequence[Any]) -> str:
+    name: str = entry[0]
+    return name
+
+
 def _go_on(left: Path, folder: Path, attempt: int) -> None:
     """The same job and rows, with what the attempt before had reached."""
     job = read_job(left)
-    for name in (contract.ROWS, contract.DEV_ROWS):
-        shutil.copyfile(left / name, folder / name)
+    for name in (contract.ROWS, contract.DEV_ROWS, contract.POOL):
+        if (left / name).exists():
+            shutil.copyfile(left / name, folder / name)
     shutil.copytree(left / contract.CHECKPOINT, folder / contract.CHECKPOINT)
     write_job(folder, job.model_copy(update={"attempt": attempt}))
 

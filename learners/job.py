@@ -5,7 +5,8 @@ all four. The daemon writes `job.json` and the rows or prompts, the worker every
 atomically: a directory without it is an attempt that did not end.
 
     train     job.json rows.jsonl dev.jsonl             -> plan.jsonl progress.jsonl heartbeat adapter/ result.json
-              in phases: one method after the other, each on rows of its own
+              in phases: one method after the other, each on rows of its own; with pool.jsonl, the rows are those of
+              the whole pool, and the worker chooses the batch
     evaluate  job.json prompts.jsonl                    -> answers.jsonl progress.jsonl heartbeat result.json
 
 A train worker that is asked to end leaves `checkpoint/` instead of a result, where its method can go on from one; the
@@ -23,13 +24,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from storage.records import Message
+from storage.records import Message, Origin
 
 CONTRACT: Literal[1] = 1
 
 JOB = "job.json"
 ROWS = "rows.jsonl"
 DEV_ROWS = "dev.jsonl"
+POOL = "pool.jsonl"
 PLAN = "plan.jsonl"
 PROGRESS = "progress.jsonl"
 PROMPTS = "prompts.jsonl"
@@ -75,10 +77,20 @@ class Model(_Frozen):
     lora: Lora = Lora()
 
 
-class LearnersOn(_Frozen):
-    """Which learners have a part in this update."""
+class BatchLimits(_Frozen):
+    """How the worker may choose the batch from pool.jsonl: so many examples, no user in more than `cap` of them."""
 
-    curriculum: bool = False
+    size: int = Field(ge=1)
+    cap: int = Field(ge=1)
+    min_users: int = Field(1, ge=1)
+
+
+class Pooled(_Frozen):
+    """One example that may go into the batch; its rows in rows.jsonl bear the same origin. `users` are numbers."""
+
+    origin: Origin
+    users: tuple[int, ...]
+    weight: float = Field(ge=0)
 
 
 class _Job(_Frozen):
@@ -103,7 +115,11 @@ class Phase(_Frozen):
 
 
 class TrainJob(_Job):
-    """Make `candidate` from `rows.jsonl`, in phases: each goes on from where the one before it ended."""
+    """Make `candidate` from `rows.jsonl`, in phases: each goes on from where the one before it ended.
+
+    `learners` are those whose hooks take part, with their settings (`learners.hooks`). With `batch`, the worker chooses
+    it from pool.jsonl; without, all rows are trained on.
+    """
 
     kind: Literal["train"] = "train"
     candidate: str
@@ -112,7 +128,8 @@ class TrainJob(_Job):
     base: Base
     start: Start
     model: Model = Model()
-    learners: LearnersOn = LearnersOn()
+    learners: dict[str, dict[str, Any]] = {}
+    batch: BatchLimits | None = None
 
 
 class EngineAddress(_Frozen):
@@ -158,24 +175,27 @@ class EvaluateJob(_Job):
 class PlanStep(_Frozen):
     """One optimizer step: its phase by method, and the lines of rows.jsonl (from 0) that it trains on, in order.
 
-    `step` counts on through all phases.
+    `step` counts on through all phases; `stage` is the curriculum's, where there is one.
     """
 
     step: int = Field(ge=0)
     phase: str
     rows: tuple[int, ...]
+    stage: str | None = None
 
 
 class Progress(_Frozen):
     """A sign of life with numbers. `done` of `total` are steps of all phases, or answers; `phase` is a method.
 
-    Losses are the method's own: nats a token for sft, and not to be compared between methods.
+    `stage` is the curriculum's, where there is one. Losses are the method's own: nats a token for sft, and not to be
+    compared between methods.
     """
 
     at: datetime
     done: int
     total: int
     phase: str | None = None
+    stage: str | None = None
     loss: float | None = None
     dev_loss: float | None = None
 
@@ -198,6 +218,21 @@ class _Result(_Frozen):
     warm: bool = False
 
 
+class LearnerReport(_Frozen):
+    """What a learner did in this run and why, a sentence each thing; and its numbers, by name."""
+
+    did: tuple[str, ...] = ()
+    numbers: dict[str, float] = {}
+
+
+class StageDone(_Frozen):
+    """A stretch of a phase's plan: the name of the stage, its steps, and how many rows it draws on."""
+
+    name: str
+    steps: int
+    rows: int
+
+
 class PhaseResult(_Frozen):
     """What one phase did. `kl` is from where it began; losses are the method's own.
 
@@ -216,6 +251,7 @@ class PhaseResult(_Frozen):
     last_loss: float | None = None
     dev_loss: float | None = None
     kl: float | None = None
+    stages: tuple[StageDone, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -223,13 +259,17 @@ class TrainResult(_Result):
     """What came of a train job. With `outcome: failed` there is no adapter, and `reason` says why.
 
     `rows` and `steps` are over all phases. `kl` is the mean over completion tokens of KL(candidate || start policy) in
-    nats, on rows of its own batch. `files` maps the adapter's files to their sha256.
+    nats, on rows of its own batch. `files` maps the adapter's files to their sha256. `batch` is what the worker chose
+    from the pool, null where it was given the batch; `left_out` are examples of it of which no row was trained on.
     """
 
     kind: Literal["train"] = "train"
     outcome: Literal["trained", "failed"]
     candidate: str
     phases: tuple[PhaseResult, ...] = ()
+    learners: dict[str, LearnerReport] = {}
+    batch: tuple[Origin, ...] | None = None
+    left_out: tuple[Origin, ...] = ()
     rows: int = 0
     steps: int = 0
     kl: float | None = None

@@ -21,6 +21,7 @@ from learners.job import (
     ANSWERS,
     JOB,
     PLAN,
+    POOL,
     PROGRESS,
     PROMPTS,
     RESULT,
@@ -28,6 +29,7 @@ from learners.job import (
     EvaluateJob,
     EvaluateResult,
     PlanStep,
+    Pooled,
     Progress,
     Prompt,
     TrainJob,
@@ -87,10 +89,18 @@ def read_rows(path: Path) -> tuple[Row, ...]:
     return rows
 
 
-def write_plan(directory: Path, phases: Iterable[tuple[str, Iterable[Sequence[int]]]]) -> None:
-    """The steps of each phase, by its method, in the order in which they train."""
-    steps = [(method, rows) for method, steps in phases for rows in steps]
-    _write_models(directory / PLAN, [PlanStep(step=i, phase=m, rows=tuple(rows)) for i, (m, rows) in enumerate(steps)])
+def write_pool(directory: Path, pool: Sequence[Pooled]) -> None:
+    _write_models(directory / POOL, pool)
+
+
+def read_pool(directory: Path) -> tuple[Pooled, ...]:
+    """Raises JobFileBroken."""
+    return _read_models(directory / POOL, Pooled)
+
+
+def write_plan(directory: Path, steps: Sequence[PlanStep]) -> None:
+    """The steps of all phases, in the order in which they train."""
+    _write_models(directory / PLAN, steps)
 
 
 def read_plan(directory: Path) -> tuple[PlanStep, ...]:

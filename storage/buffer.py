@@ -205,9 +205,16 @@ def release(tx: Connection, update_id: int, used: Collection[Origin], outcome: O
         _raise_fate(tx, spent, "learned_revision")
         return Released(learned=len(spent), returned=len(unused))
     if outcome == "rejected":
-        return _reject(tx, update_id, spent, len(unused))
+        return _reject(tx, update_id, spent, len(unused), "in two rejected updates")
     _settle(tx, update_id, spent, "returned", used=True)
     return Released(returned=len(live))
+
+
+def leave_out(tx: Connection, update_id: int, origins: Collection[Origin], reason: str) -> Released:
+    """Examples of a live pool that the training left out as noise: they return once at half weight, and are set aside
+    the second time. `reason`: no user text."""
+    out = [entry for entry in _live(tx, update_id) if entry.origin in set(origins)]
+    return _reject(tx, update_id, out, unused=0, reason=reason)
 
 
 def set_aside(tx: Connection, update_id: int, reason: str) -> int:
@@ -231,10 +238,10 @@ def _live(tx: Connection, update_id: int) -> list[_Live]:
     return [_Live(number, Origin(name, revision), halved >= revision) for number, name, revision, halved in rows]
 
 
-def _reject(tx: Connection, update_id: int, spent: Sequence[_Live], unused: int) -> Released:
+def _reject(tx: Connection, update_id: int, spent: Sequence[_Live], unused: int, reason: str) -> Released:
     again = [entry for entry in spent if entry.rejected_before]
     once = [entry for entry in spent if not entry.rejected_before]
-    _put_aside(tx, update_id, again, "in two rejected updates")
+    _put_aside(tx, update_id, again, reason)
     _settle(tx, update_id, once, "returned", used=True)
     _raise_fate(tx, once, "half_weight_revision")
     return Released(returned=unused + len(once), half_weight=len(once), set_aside=len(again))

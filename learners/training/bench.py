@@ -13,6 +13,7 @@ from typing import Any
 
 from transformers.trainer_callback import PrinterCallback
 
+from learners.hooks.contract import Stage
 from learners.job import Phase, TrainJob
 from learners.plan import Plan
 from learners.training.adapters import on_gpu
@@ -41,6 +42,7 @@ class Bench:
     done: int
     total: int
     notes: tuple[str, ...] = ()
+    stages: tuple[Stage, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -66,7 +68,7 @@ def run_trainer(bench: Bench, trainer: Any, patience: int) -> Fitted:
 
     Goes on from the directory's checkpoint, if there is one. Raises Interrupted when it was asked to end.
     """
-    progress = ProgressWriter(bench.directory, bench.phase.method, bench.done, bench.total)
+    progress = ProgressWriter(bench.directory, bench.phase.method, bench.done, bench.total, bench.stages)
     best = BestOfDev(bench.model, bench.steps, patience) if bench.has_dev else None
     for callback in (progress, EndWhenAsked(), *([best] if best else [])):
         trainer.add_callback(callback)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy
 from safetensors.numpy import save_file
 
-from learners.job import ADAPTER, ROWS, PhaseResult, Progress, TrainJob, TrainResult
+from learners.job import ADAPTER, ROWS, PhaseResult, PlanStep, Progress, TrainJob, TrainResult
 from learners.job_files import append_progress, read_rows, write_plan
 from learners.methods.noop import NoopSettings
 from learners.training.adapters import FILES, finish_adapter
@@ -33,7 +33,8 @@ def train(directory: Path, job: TrainJob) -> TrainResult:
     (phase,) = job.phases
     settings = NoopSettings.model_validate(phase.settings)
     rows, steps = len(read_rows(directory / ROWS)), settings.steps
-    write_plan(directory, [(phase.method, [(step % rows,) if rows else () for step in range(steps)])])
+    planned = [(step % rows,) if rows else () for step in range(steps)]
+    write_plan(directory, [PlanStep(step=step, phase=phase.method, rows=mine) for step, mine in enumerate(planned)])
     for step in range(steps):
         time.sleep(settings.step_time)
         if is_asked():

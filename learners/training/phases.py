@@ -1,8 +1,8 @@
 """A train job from its directory to its adapter: one method after the other on the same adapter.
 
-In order: render all rows and drop what does not fit, write the plan of every phase, train each phase on exactly its
-plan, measure how far the candidate went, write the adapter. The same job directory on the same machine gives the same
-bytes. A row belongs to one phase: the job says which lines are whose.
+In order: choose, render and plan the rows (`planning`), write the plan of every phase, train each on exactly its plan,
+measure how far the candidate went, write the adapter. The same job directory on the same machine gives the same bytes.
+A row belongs to one phase: the job says which lines are whose.
 """
 
 from __future__ import annotations
@@ -18,20 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from learners.base import template_hash
-from learners.curriculum import ScheduleContext, schedule
-from learners.job import CHECKPOINT, DEV_ROWS, ROWS, PhaseResult, TrainJob, TrainResult
-from learners.job_files import read_rows, write_plan
+from learners.job import CHECKPOINT, PhaseResult, StageDone, TrainJob, TrainResult
+from learners.job_files import write_plan
 from learners.methods import find_method
-from learners.plan import Plan, random_plan, steps_for
 from learners.training.adapters import load_model, load_tokenizer, put_weights, weights_of, write_adapter
 from learners.training.bench import Bench, Fitted
 from learners.training.checkpoints import recall_phases, remember_phases
 from learners.training.drift import kl_from_start, probe
 from learners.training.errors import NoChange, NothingToTrain
+from learners.training.planning import plan_steps, prepare
 from learners.training.readings import MIN_DEV_ROWS
-from learners.training.rows import Encoded, EncodedRow, encode
 from learners.training.stopping import Interrupted
-from storage.records import Row
 
 NO_CHANGE_KL = 1e-3
 LIBRARIES = ("torch", "transformers", "peft", "trl")
@@ -42,12 +39,13 @@ def train(directory: Path, job: TrainJob) -> TrainResult:
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")  # one job trains on one device
     began = time.monotonic()
     tokenizer, model = load_tokenizer(job.base.path), load_model(job)
-    benches = _benches(directory, job, tokenizer, model)
+    prepared = prepare(directory, job, tokenizer, model)
+    benches = prepared.benches
     rows = [row for bench in benches for row in bench.rows.rows]
     if not rows:
         dropped = sum((Counter(bench.rows.dropped) for bench in benches), Counter[str]())
         raise NothingToTrain(f"No row is left to train on: {_in_words(dropped)}; see model.max_context.")
-    write_plan(directory, [(bench.phase.method, plan_lines(bench.plan, bench.rows.rows)) for bench in benches])
+    write_plan(directory, plan_steps(benches))
     loaded, start = time.monotonic(), weights_of(model)
     results = _train_all(directory, model, benches)
     trained = time.monotonic()
@@ -60,6 +58,9 @@ def train(directory: Path, job: TrainJob) -> TrainResult:
         reason="; then ".join(f"{one.method}: {one.steps} steps on {one.rows} rows" for one in results),
         candidate=job.candidate,
         phases=results,
+        learners=dict(prepared.reports),
+        batch=prepared.batch,
+        left_out=prepared.left_out,
         rows=len(rows),
         steps=sum(one.steps for one in results),
         kl=kl,
@@ -88,42 +89,6 @@ def _train_all(directory: Path, model: Any, benches: Sequence[Bench]) -> tuple[P
     return tuple(results)
 
 
-def plan_lines(plan: Plan, rows: Sequence[EncodedRow]) -> list[tuple[int, ...]]:
-    """The plan in lines of rows.jsonl, as plan.jsonl tells it (the plan itself counts the rows that were kept)."""
-    return [tuple(rows[at].line for at in step) for step in plan.steps]
-
-
-def _benches(directory: Path, job: TrainJob, tokenizer: Any, model: Any) -> list[Bench]:
-    """Every phase with its own rows, encoded and planned."""
-    given, given_dev = read_rows(directory / ROWS), read_rows(directory / DEV_ROWS)
-    parts, line, dev_line = [], 0, 0
-    for phase in job.phases:
-        end = len(given) if phase.rows is None else line + phase.rows
-        dev_end = len(given_dev) if phase.dev_rows is None else dev_line + phase.dev_rows
-        rows = encode(tokenizer, given[line:end], job.model.max_context, line)
-        dev = encode(tokenizer, given_dev[dev_line:dev_end], job.model.max_context, dev_line)
-        settings = find_method(phase.method).Settings.model_validate(phase.settings)
-        parts.append((phase, rows, dev, *_plan(job, given, rows, settings)))
-        line, dev_line = end, dev_end
-    total, done, benches = sum(len(plan.steps) for *_, plan, _ in parts), 0, []
-    for phase, rows, dev, plan, notes in parts:
-        benches.append(Bench(directory, job, phase, model, tokenizer, rows, dev, plan, done, total, notes))
-        done += len(plan.steps)
-    return benches
-
-
-def _plan(job: TrainJob, given: Sequence[Row], kept: Encoded, settings: Any) -> tuple[Plan, tuple[str, ...]]:
-    """Which kept rows each step sees: in random order, or as the curriculum has it, with its reasons."""
-    if not kept.rows:
-        return Plan(()), ("skipped: no row was left",)
-    steps = steps_for(len(kept.rows), settings.batch_size, settings.steps)
-    if not job.learners.curriculum:
-        return random_plan(len(kept.rows), batch_size=settings.batch_size, steps=steps, seed=job.seed), ()
-    context = ScheduleContext(batch_size=settings.batch_size, seed=job.seed)
-    scheduled = schedule([given[row.line] for row in kept.rows], steps, context)
-    return scheduled.plan, scheduled.reasons
-
-
 def _train_phase(bench: Bench) -> PhaseResult:
     method = bench.phase.method
     if not bench.rows.rows:
@@ -145,6 +110,7 @@ def _train_phase(bench: Bench) -> PhaseResult:
         last_loss=fitted.losses[-1],
         dev_loss=fitted.best.best_loss if fitted.best else None,
         kl=kl,
+        stages=tuple(StageDone(name=stage.name, steps=stage.steps, rows=stage.rows) for stage in bench.stages),
         notes=notes,
     )
 

@@ -6,6 +6,7 @@ back at the end. Fewer than `MIN_DEV_ROWS` rows say nothing; then every step cou
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
+from learners.hooks.contract import Stage
 from learners.job import Progress
 from learners.job_files import append_progress
 from learners.training.adapters import put_weights, weights_of
@@ -25,9 +27,10 @@ MIN_DEV_ROWS = 8
 class ProgressWriter(TrainerCallback):
     """One line of progress.jsonl a step of a phase; `done` steps of all `total` came before it."""
 
-    def __init__(self, directory: Path, phase: str, done: int, total: int) -> None:
+    def __init__(self, directory: Path, phase: str, done: int, total: int, stages: Sequence[Stage] = ()) -> None:
         self._directory, self._phase = directory, phase
         self._done, self._total = done, total
+        self._stages = [stage.name for stage in stages for _ in range(stage.steps)]
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:  # noqa: ARG002
         logs = logs or {}
@@ -39,6 +42,7 @@ class ProgressWriter(TrainerCallback):
                     done=self._done + state.global_step,
                     total=self._total,
                     phase=self._phase,
+                    stage=self._stages[state.global_step - 1] if self._stages and state.global_step else None,
                     loss=logs.get("loss"),
                     dev_loss=logs.get("eval_loss"),
                 ),

@@ -90,7 +90,10 @@ def test_an_empty_section_means_its_defaults(file: Path) -> None:
             f"sources:\n  - {KAFKA}, topicz: [x]}}",
             "adaptd.yaml:2: sources.0.topicz: unknown key; did you mean `topics`?",
         ),
-        ("learners: {zzz: true}", "adaptd.yaml:1: learners.zzz: unknown key; known here: curriculum, preference"),
+        (
+            "learners: {zzz: true}",
+            "adaptd.yaml:1: learners.zzz: unknown key; known here: active, curriculum, preference",
+        ),
         (
             "tasks: {erd: {validator: {name: json_schema, settings: {schem: 1}}}}",
             "adaptd.yaml:1: tasks.erd.validator.settings.schem: unknown key; did you mean `schema`?",
@@ -108,7 +111,7 @@ def test_an_unknown_key_gets_a_suggestion(file: Path, text: str, fault: str) -> 
         "watch: {rollback: auto}",
         "release: {holdback: 0.1}",
         "model: {quantization: 4bit}",
-        "learners: {active: true}",
+        "learners: {hyperparameters: true}",
         "tasks: {erd: {learners: {augmentation: true}}}",
     ],
 )
@@ -119,7 +122,7 @@ def test_a_key_of_a_later_version_is_called_so(file: Path, text: str) -> None:
 
 def test_a_key_of_a_later_version_that_is_off_does_no_harm(file: Path) -> None:
     text = "learners: {curriculum: true, active: false, hyperparameters: off}\nrelease: {canary: 0}\nwatch: off\n"
-    assert read(file, text).learners.curriculum
+    assert read(file, text).learners.on("curriculum")
 
 
 def test_wrong_values_say_what_they_are_and_what_fits(file: Path) -> None:
@@ -281,7 +284,7 @@ def test_a_tasks_own_keys_lie_over_the_global_ones(file: Path) -> None:
     assert erd is not None
     assert other is not None
     assert (erd.batching.min, erd.batching.max, erd.sft.min_signal) == (30, 40, 0.9)
-    assert (erd.rewards.half_life, erd.learners.curriculum) == (864000.0, True)
+    assert (erd.rewards.half_life, erd.learners.on("curriculum")) == (864000.0, True)
     assert erd.validator is not None
     assert erd.validator.name == "mermaid_erd"
     assert (other.rewards.half_life, other.batching.min, other.validator) == (86400.0, 20, None)

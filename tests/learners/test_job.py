@@ -24,6 +24,7 @@ from learners.job import (
     JudgedAnswer,
     Likelihood,
     Phase,
+    PlanStep,
     Progress,
     Prompt,
     Start,
@@ -123,11 +124,11 @@ def test_rows_with_line_separators_inside_stay_one_line(tmp_path: Path) -> None:
 
 
 def test_plan_prompts_and_answers_are_read_as_they_were_written(tmp_path: Path) -> None:
-    write_plan(tmp_path, [("sft", [(0, 2), (1, 0)]), ("dpo", [(3,)])])
+    planned = [PlanStep(step=0, phase="sft", rows=(0, 2), stage="easy"), PlanStep(step=1, phase="dpo", rows=(3,))]
+    write_plan(tmp_path, planned)
     write_prompts(tmp_path, [PROMPT])
     write_answers(tmp_path, [PAIR])
-    read = [(step.step, step.phase, step.rows) for step in read_plan(tmp_path)]
-    assert read == [(0, "sft", (0, 2)), (1, "sft", (1, 0)), (2, "dpo", (3,))]
+    assert list(read_plan(tmp_path)) == planned
     assert read_prompts(tmp_path) == (PROMPT,)
     assert read_answers(tmp_path) == (PAIR,)
 

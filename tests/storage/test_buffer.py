@@ -223,6 +223,19 @@ def test_the_gate_takes_unlabelled_ones_and_dev_does_not(store: Store) -> None:
     assert len(store.read(lambda tx: buffer.gate_examples(tx, "erd", 1))) == 1
 
 
+def test_what_a_training_left_out_returns_once_at_half_weight_and_is_set_aside_the_second_time(store: Store) -> None:
+    number, pool = reserved(store, "noisy", "clean")
+    out = store.write(lambda tx: buffer.leave_out(tx, number, pool[:1], "noise"))
+    assert (out.half_weight, out.set_aside, out.returned) == (1, 0, 1)
+    store.write(lambda tx: buffer.release(tx, number, pool[1:], "promoted"))
+    assert open_ones(store) == ["noisy"]
+    assert store.read(lambda tx: buffer.half_weighted(tx, "erd", pool)) == {pool[0]}
+    second = store.write(new_update)
+    store.write(lambda tx: buffer.reserve(tx, second, pool[:1], NOW))
+    assert store.write(lambda tx: buffer.leave_out(tx, second, pool[:1], "noise")).set_aside == 1
+    assert open_ones(store) == []
+
+
 def test_arrivals_and_recent_signals_count_what_carries_a_signal(store: Store) -> None:
     batch = [rating(f"r{n}", received_at=later(n), signal=Signal(n / 10, "1")) for n in range(5)]
     store.write(lambda tx: insert(tx, [*batch, rating("silent", received_at=later(9))]))

@@ -102,16 +102,19 @@ def test_the_rows_that_the_trainer_sees_are_those_of_the_plan_in_its_order(
 def test_a_curriculum_may_have_smaller_steps_and_says_what_it_did(
     tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from learners.job import LearnersOn
-
     seen = spy_on_the_collator(monkeypatch)
     rows = [row(i, completion="z" * (i + 1)) for i in range(7)]
-    result = train(tmp_path / "job", tiny_base, rows, learners=LearnersOn(curriculum=True))
+    result = train(tmp_path / "job", tiny_base, rows, learners={"curriculum": {"difficulty": "length"}})
     planned = [step.rows for step in read_plan(tmp_path / "job")]
     assert seen == planned
     assert [len(step) for step in planned] == [3, 3, 4, 4, 4, 4]
     assert set(planned[0]) == {0, 1, 2}
-    assert [note.split(":")[0] for note in result.phases[0].notes] == ["easy", "medium", "hard"]
+    assert [note.split(":")[0] for note in result.phases[0].notes] == [
+        "nothing left out",
+        "easy",
+        "medium",
+        "hard",
+    ]
 
 
 def test_the_same_job_gives_the_same_bytes_and_another_seed_others(tmp_path: Path, tiny_base: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from learners.base import base_hash
-from learners.job import DEV_ROWS, ROWS, Base, LearnersOn, Lora, Model, Phase, Start, TrainJob
+from learners.job import DEV_ROWS, ROWS, Base, Lora, Model, Phase, Start, TrainJob
 from learners.job_files import write_job, write_rows
 from storage.records import Message, Origin, Row
 
@@ -100,7 +100,6 @@ def make_job(
         base=Base(path=str(base), hash=base_hash(base)),
         start=Start(mode="base"),
         model=Model(max_context=256, lora=Lora(rank=4, alpha=8, dropout=0.05)),
-        learners=LearnersOn(),
         threads=1,
     ).model_copy(update=changes)
     write_job(directory, job)

@@ -1,0 +1,36 @@
+"""The learners that take part in an update through hooks. Torch-free; what they ask of a model goes through `Tools`.
+
+The folder is the registry: a learner is one file here with a `LEARNER`. Its name there is its switch in `learners:` of
+adaptd.yaml, and the name of its settings in `updates:` and in a task. To add one: write the file.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from learners.hooks.contract import Schedule, Select
+from storage.records.settings import Settings
+
+_NOT_LEARNERS = frozenset({"contract"})
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """A switchable part of how an update learns: `doc` says in a sentence what it does when it is on."""
+
+    name: str
+    doc: str
+    Settings: type[Settings]
+    select: Select | None = None
+    schedule: Schedule | None = None
+
+
+@cache
+def learners() -> Mapping[str, Learner]:
+    """Every learner that has a hook, by name."""
+    names = sorted({module.name for module in pkgutil.iter_modules(__path__)} - _NOT_LEARNERS)
+    return {name: importlib.import_module(f"{__name__}.{name}").LEARNER for name in names}

@@ -1,0 +1,74 @@
+"""The batch out of the pool, when learners have a say in it. Pure.
+
+Each learner with a `select` hook hands over an order of the pool and how many it wants. They take turns by name, the
+one with the smallest wish first, so that a quota is filled before somebody takes the rest; what nobody chose is filled
+up by weight. Whoever chooses, the caps per user hold, and the batch opens with one example of each of `min_users`
+users.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from learners.hooks.contract import PoolExample, Selection
+
+OPENERS, BY_WEIGHT = "openers", "weight"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Places in the pool, in the order in which they were taken; and how many each chooser brought."""
+
+    places: tuple[int, ...]
+    by: Mapping[str, int]
+
+
+def choose(
+    pool: Sequence[PoolExample], selections: Mapping[str, Selection], *, budget: int, cap: int, min_users: int
+) -> Chosen:
+    """At most `budget` places, no user in more than `cap` of them."""
+    taken = _Taken(pool, budget, cap)
+    by_weight = sorted(range(len(pool)), key=lambda place: -pool[place].weight)
+    taken.add(OPENERS, _openers(pool, by_weight, min_users), min_users)
+    for name, wish in sorted(selections.items(), key=lambda entry: (entry[1].most, entry[0])):
+        taken.add(name, wish.places, wish.most)
+    taken.add(BY_WEIGHT, by_weight, budget)
+    return Chosen(tuple(taken.places), dict(+taken.by))
+
+
+class _Taken:
+    def __init__(self, pool: Sequence[PoolExample], budget: int, cap: int) -> None:
+        self._pool, self._budget, self._cap = pool, budget, cap
+        self._held: Counter[int] = Counter()
+        self.places: list[int] = []
+        self.by: Counter[str] = Counter()
+
+    def add(self, name: str, order: Iterable[int], most: int) -> None:
+        """The first `most` in that order that are new and fit."""
+        for place in order:
+            if len(self.places) >= self._budget or self.by[name] >= most:
+                return
+            users = set(_users(self._pool[place]))
+            if place in self.places or any(self._held[user] >= self._cap for user in users):
+                continue
+            self._held.update(users)
+            self.places.append(place)
+            self.by[name] += 1
+
+
+def _openers(pool: Sequence[PoolExample], order: Sequence[int], min_users: int) -> list[int]:
+    """One example of each of `min_users` users, the heaviest of each."""
+    seen: set[int] = set()
+    openers = []
+    for place in order:
+        if len(seen) < min_users and not seen.issuperset(_users(pool[place])):
+            openers.append(place)
+            seen.update(_users(pool[place]))
+    return openers
+
+
+def _users(example: PoolExample) -> tuple[int, ...]:
+    """Examples without a user count as one user's, as they do when the batch is counted."""
+    return example.users or (-1,)

@@ -1,0 +1,184 @@
+"""From the rows of a job directory to what each phase trains on, with the learners' hooks in between.
+
+In order: every row is encoded, and what does not fit is dropped; the hooks `select` choose the batch from the rest,
+where the job leaves that to the worker; the hook `schedule` orders the rows of each phase, or they come in random
+order. The same directory on the same machine gives the same plan, also when an attempt is gone on with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from consumers.rewards import normalise
+from learners.hooks import Learner, learners
+from learners.hooks.contract import Context, PoolExample, Scheduled, Selection
+from learners.job import DEV_ROWS, ROWS, BatchLimits, LearnerReport, Phase, PlanStep, TrainJob
+from learners.job_files import read_pool, read_rows
+from learners.methods import find_method
+from learners.methods.sft import SftSettings
+from learners.plan import Plan, random_plan, steps_for
+from learners.selection import Chosen, choose
+from learners.training.bench import Bench
+from learners.training.rows import Encoded, encode
+from learners.training.tools import ModelTools
+from storage.records import Origin, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Every phase ready to train; what each learner did; the batch, where the worker chose it; and what it left out."""
+
+    benches: tuple[Bench, ...]
+    reports: Mapping[str, LearnerReport]
+    batch: tuple[Origin, ...] | None
+    left_out: tuple[Origin, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One phase's rows: as given, and as encoded; lines count over the whole of rows.jsonl."""
+
+    phase: Phase
+    rows: Encoded
+    dev: Encoded
+
+
+def prepare(directory: Path, job: TrainJob, tokenizer: Any, model: Any) -> Prepared:
+    """Reads, chooses, encodes and plans. Raises JobFileBroken."""
+    hooks = _Hooks(job, model, tokenizer)
+    given = read_rows(directory / ROWS)
+    parts, batch = _parts(directory, job, tokenizer, given), None
+    if job.batch:
+        batch = hooks.select(job.batch, _pool(directory, parts, given))
+        parts = [replace(part, rows=_only(part.rows, given, set(batch))) for part in parts]
+    planned = [hooks.plan(part, given) for part in parts]
+    total, done, benches = sum(len(scheduled.plan.steps) for scheduled in planned), 0, []
+    for part, scheduled in zip(parts, planned, strict=True):
+        plan, why = scheduled.plan, scheduled.reasons
+        rows, dev = part.rows, part.dev
+        benches.append(
+            Bench(directory, job, part.phase, model, tokenizer, rows, dev, plan, done, total, why, scheduled.stages)
+        )
+        done += len(plan.steps)
+    return Prepared(tuple(benches), hooks.reports, batch, _left_out(given, parts, planned))
+
+
+def plan_steps(benches: Sequence[Bench]) -> list[PlanStep]:
+    """The plan in lines of rows.jsonl, as plan.jsonl tells it (a plan itself counts the rows that were kept)."""
+    told = [
+        (bench.phase.method, stage, tuple(bench.rows.rows[at].line for at in step))
+        for bench in benches
+        for step, stage in zip(bench.plan.steps, _stage_names(bench), strict=True)
+    ]
+    return [PlanStep(step=at, phase=method, stage=stage, rows=rows) for at, (method, stage, rows) in enumerate(told)]
+
+
+def _stage_names(bench: Bench) -> list[str | None]:
+    named: list[str | None] = [stage.name for stage in bench.stages for _ in range(stage.steps)]
+    return named or [None] * len(bench.plan.steps)
+
+
+def _parts(directory: Path, job: TrainJob, tokenizer: Any, given: Sequence[Row]) -> list[_Part]:
+    given_dev = read_rows(directory / DEV_ROWS)
+    parts, line, dev_line = [], 0, 0
+    for phase in job.phases:
+        end = len(given) if phase.rows is None else line + phase.rows
+        dev_end = len(given_dev) if phase.dev_rows is None else dev_line + phase.dev_rows
+        rows = encode(tokenizer, given[line:end], job.model.max_context, line)
+        dev = encode(tokenizer, given_dev[dev_line:dev_end], job.model.max_context, dev_line)
+        parts.append(_Part(phase, rows, dev))
+        line, dev_line = end, dev_end
+    return parts
+
+
+def _only(rows: Encoded, given: Sequence[Row], batch: set[Origin]) -> Encoded:
+    """The rows of the batch and what is replayed, their weights brought to mean 1 again."""
+    kept = [row for row in rows.rows if row.replay or given[row.line].origin in batch]
+    weights = normalise([row.weight for row in kept])
+    return Encoded(tuple(replace(row, weight=each) for row, each in zip(kept, weights, strict=True)), rows.dropped)
+
+
+def _left_out(given: Sequence[Row], parts: Sequence[_Part], planned: Sequence[Scheduled]) -> tuple[Origin, ...]:
+    """New examples of which a schedule left out every row."""
+    missing: dict[Origin, None] = {}
+    trained: set[Origin] = set()
+    for part, scheduled in zip(parts, planned, strict=True):
+        out = set(scheduled.left_out)
+        for place, row in enumerate(part.rows.rows):
+            origin = given[row.line].origin
+            if place not in out:
+                trained.add(origin)
+            elif not row.replay:
+                missing[origin] = None
+    return tuple(origin for origin in missing if origin not in trained)
+
+
+class _Hooks:
+    """The learners that are on in a job, and what they did."""
+
+    def __init__(self, job: TrainJob, model: Any, tokenizer: Any) -> None:
+        self._job, self._model, self._tokenizer = job, model, tokenizer
+        self._on = {name: learner for name, learner in learners().items() if name in job.learners}
+        self.reports: dict[str, LearnerReport] = {}
+
+    def select(self, limits: BatchLimits, pool: Sequence[PoolExample]) -> tuple[Origin, ...]:
+        """The batch out of the pool, by every learner that has a wish."""
+        wishes = {
+            name: learner.select(pool, limits.size, self._context(learner, self._job.phases[0]))
+            for name, learner in self._on.items()
+            if learner.select
+        }
+        chosen = choose(pool, wishes, budget=limits.size, cap=limits.cap, min_users=limits.min_users)
+        for name, wish in wishes.items():
+            self._report_choice(name, wish, chosen, limits.size)
+        return tuple(pool[place].origin for place in chosen.places)
+
+    def plan(self, part: _Part, given: Sequence[Row]) -> Scheduled:
+        """Which kept rows each step sees: in random order, or as a learner has it."""
+        kept = part.rows.rows
+        if not kept:
+            return Scheduled(Plan(()), (), (), ("skipped: no row was left",))
+        settings: Any = find_method(part.phase.method).Settings.model_validate(part.phase.settings)
+        steps = steps_for(len(kept), settings.batch_size, settings.steps)
+        for name, learner in self._on.items():
+            if learner.schedule:
+                rows = [replace(given[row.line], weight=row.weight) for row in kept]
+                scheduled = learner.schedule(rows, steps, self._context(learner, part.phase))
+                self._report(name, scheduled.reasons, scheduled.numbers)
+                return scheduled
+        plan = random_plan(len(kept), batch_size=settings.batch_size, steps=steps, seed=self._job.seed)
+        return Scheduled(plan, (), (), ())
+
+    def _context(self, learner: Learner, phase: Phase) -> Context:
+        settings: Any = find_method(phase.method).Settings.model_validate(phase.settings)
+        probing = settings if isinstance(settings, SftSettings) else _sft_like(self._job)
+        tools = ModelTools(self._model, self._tokenizer, self._job.model.max_context, probing, self._job.seed)
+        own = learner.Settings.model_validate(self._job.learners[learner.name])
+        return Context(settings=own, batch_size=settings.batch_size, seed=self._job.seed, tools=tools)
+
+    def _report_choice(self, name: str, wish: Selection, chosen: Chosen, size: int) -> None:
+        brought = chosen.by.get(name, 0)
+        words = f"brought {brought} of the {len(chosen.places)} examples of the batch (it may hold {size})"
+        self._report(name, (*wish.reasons, words), {**wish.numbers, "brought": float(brought)})
+
+    def _report(self, name: str, did: Sequence[str], numbers: Mapping[str, float]) -> None:
+        before = self.reports.get(name, LearnerReport())
+        self.reports[name] = LearnerReport(did=(*before.did, *did), numbers={**before.numbers, **numbers})
+
+
+def _pool(directory: Path, parts: Sequence[_Part], given: Sequence[Row]) -> list[PoolExample]:
+    """The examples that there is a row of that fits."""
+    rows: dict[Origin, list[Row]] = {}
+    for row in (given[kept.line] for part in parts for kept in part.rows.rows if not kept.replay):
+        rows.setdefault(row.origin, []).append(row)
+    entries = [entry for entry in read_pool(directory) if entry.origin in rows]
+    return [PoolExample(entry.origin, entry.users, entry.weight, tuple(rows[entry.origin])) for entry in entries]
+
+
+def _sft_like(job: TrainJob) -> SftSettings:
+    """What a probe trains with where the phase at hand has another loss: the job's own SFT phase, else the defaults."""
+    told = [phase.settings for phase in job.phases if phase.method == "sft"]
+    return SftSettings.model_validate(told[0]) if told else SftSettings()

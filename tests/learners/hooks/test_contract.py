@@ -1,0 +1,83 @@
+"""What every learner with a hook keeps, whichever files there are."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from learners.hooks import Learner, learners
+from learners.hooks.contract import Context, PoolExample
+from storage.records import Message, Origin, Row
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+BY_NAME = [pytest.param(learner, id=name) for name, learner in learners().items()]
+SELECTORS = [pytest.param(one, id=name) for name, one in learners().items() if one.select]
+SCHEDULERS = [pytest.param(one, id=name) for name, one in learners().items() if one.schedule]
+
+
+class Lengths:
+    """Tools without a model: a row is the harder, the longer it is."""
+
+    def loss(self, rows: Sequence[Row]) -> Sequence[float]:
+        return [float(len(row.completion)) for row in rows]
+
+    def probe_loss(self, rows: Sequence[Row], steps: int) -> Sequence[float]:
+        return self.loss(rows)
+
+
+def row(number: int) -> Row:
+    said = f"answer {number}" + "!" * (number % 7)
+    return Row((Message("user", f"p{number}"),), said, "target", 1.0, 1.0, 1.0, Origin(str(number), 1), None, NOW)
+
+
+def context(learner: Learner, seed: int = 1) -> Context:
+    return Context(learner.Settings(), batch_size=4, seed=seed, tools=Lengths())
+
+
+ROWS = [row(at) for at in range(24)]
+POOL = [PoolExample(one.origin, (at % 6,), 1.0, (one,)) for at, one in enumerate(ROWS)]
+
+
+@pytest.mark.parametrize("learner", BY_NAME)
+def test_a_learner_is_known_by_its_file_and_says_what_it_does(learner: Learner) -> None:
+    assert learners()[learner.name] is learner
+    assert learner.doc.endswith(".")
+    assert learner.select or learner.schedule
+    assert learner.Settings()
+
+
+@pytest.mark.parametrize("learner", SELECTORS)
+@pytest.mark.parametrize("size", [1, 2, 24])
+def test_a_selection_names_places_of_the_pool_and_a_reason(learner: Learner, size: int) -> None:
+    assert learner.select is not None
+    wish = learner.select(POOL[:size], 8, context(learner))
+    assert set(wish.places) <= set(range(size))
+    assert len(set(wish.places)) == len(wish.places)
+    assert 0 <= wish.most <= 8
+    assert wish.reasons
+
+
+@pytest.mark.parametrize("learner", SELECTORS)
+def test_a_seed_gives_its_selection_again(learner: Learner) -> None:
+    assert learner.select is not None
+    assert learner.select(POOL, 8, context(learner)) == learner.select(POOL, 8, context(learner))
+
+
+@pytest.mark.parametrize("learner", SCHEDULERS)
+@pytest.mark.parametrize("count", [1, 3, 24])
+def test_a_schedule_has_the_steps_that_were_asked_for_and_no_row_twice_in_one(learner: Learner, count: int) -> None:
+    assert learner.schedule is not None
+    planned = learner.schedule(ROWS[:count], 9, context(learner))
+    assert len(planned.plan.steps) == sum(stage.steps for stage in planned.stages) == 9
+    trained = {place for step in planned.plan.steps for place in step}
+    assert all(len(set(step)) == len(step) > 0 for step in planned.plan.steps)
+    assert trained <= set(range(count)) - set(planned.left_out)
+    assert planned.reasons
+
+
+@pytest.mark.parametrize("learner", SCHEDULERS)
+def test_a_schedule_does_not_depend_on_who_said_something(learner: Learner) -> None:
+    assert learner.schedule is not None
+    named = [replace(one, user_id=f"u{at}") for at, one in enumerate(ROWS)]
+    assert learner.schedule(named, 9, context(learner)) == learner.schedule(ROWS, 9, context(learner))
