@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# How many test files run at once; each of so many processes starts the services it needs, such as a Kafka of 350 MB.
+WORKERS ?= 2
 STAMP := $(VENV)/.installed
 
 .PHONY: install run test check docs format soak e2e bench bench-intake bench-update bench-start clean help
@@ -36,7 +38,7 @@ format: install  ## let ruff mend what it can
 	$(BIN)/ruff format .
 
 test: install    ## unit, contracts, a short real Kafka; under 12 minutes
-	$(BIN)/python -m pytest -m "not soak and not e2e"
+	$(BIN)/python -m pytest -m "not soak and not e2e" -n $(WORKERS) --dist loadfile
 
 soak: install    ## 20 kills of the daemon on real Kafka, 5 while it trains; negative controls
 	$(BIN)/python -m pytest -m soak -s --timeout=3600

@@ -12,6 +12,7 @@ from consumers.sources import Source, SourceUnavailable
 from storage.records import Poll, Raw, Stream, StreamBatch
 
 PATIENCE_S = 30.0
+JOINS_WITHIN_S = 0.5  # a poll that ends before the group has answered joins anew at the next one, on a busy machine for ever
 
 
 def now() -> datetime:
@@ -59,7 +60,7 @@ class Reader:
         self.epochs: dict[str, int] = {}
         self.refused = 0
 
-    def turn(self, timeout_s: float = 0.1) -> Poll:
+    def turn(self, timeout_s: float = JOINS_WITHIN_S) -> Poll:
         poll = self.source.poll(timeout_s)
         for stream in poll.lost:
             self.epochs.pop(stream.key, None)
