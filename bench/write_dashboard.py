@@ -233,6 +233,18 @@ ROWS: Mapping[str, Sequence[Panel]] = {
             [(f"adaptd_update_loss{{{TASK}}}", "{{task}} {{method}} {{point}}")],
         ),
         Panel(
+            "Rows by stage",
+            "Rows that each stage of the curriculum drew on in the last trained update; what is missing was left out.",
+            "short",
+            [(f"adaptd_update_stage_rows{{{TASK}}}", "{{task}} {{method}} {{stage}}")],
+        ),
+        Panel(
+            "What learners did",
+            "What each learner that is on counted in the last trained update; docs/learners.md says what.",
+            "short",
+            [(f"adaptd_learner_figure{{{TASK}}}", "{{task}} {{learner}} {{figure}}")],
+        ),
+        Panel(
             "Attempts",
             "How long an attempt took, 95th percentile over a day, by kind and how it ended.",
             "s",

@@ -25,6 +25,8 @@ from storage.store import Store
 
 log = structlog.get_logger(__name__)
 
+JOBS = "jobs"  # the folder of all attempts, in that of the artifacts
+
 
 @dataclass(frozen=True)
 class Running:

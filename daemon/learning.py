@@ -23,7 +23,7 @@ from daemon.engine_service import EngineService
 from daemon.executors import Executor, ExecutorError
 from daemon.executors.local import LocalExecutor
 from daemon.faults import fault_of
-from daemon.jobs import Jobs
+from daemon.jobs import JOBS, Jobs
 from daemon.judging import EngineAt, Judging
 from daemon.releasing import Releasing
 from daemon.supervisor import Service
@@ -69,7 +69,7 @@ class Learning:
         executor.warm()
         base = Base(path=str(folder), hash=base_hash(folder))
         self._engine = EngineService(config, folder, Path(config.storage.artifacts) / "engine")
-        self._jobs = Jobs(self._store, Path(config.storage.artifacts) / "jobs", executor, self._config, self._clock)
+        self._jobs = Jobs(self._store, Path(config.storage.artifacts) / JOBS, executor, self._config, self._clock)
         self._batches = Batches(self._store, self._clock)
         parts = (self._store, self._artifacts, self._jobs)
         self._training = Training(*parts, base, self._config, self._clock)

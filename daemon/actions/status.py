@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from daemon.actions.context import Context
 from daemon.config import ANY_TASK, TaskConfig
+from daemon.jobs import JOBS
+from learners.errors import LearnerError
+from learners.job_files import last_progress
 from storage import buffer, intake, registry, updates
 from storage.records import Line, Update, UpdateState
 
@@ -56,11 +60,22 @@ class BatchStatus(BaseModel):
     reason: str
 
 
+class ProgressStatus(BaseModel):
+    """How far the worker is: steps of all phases, or answers; `stage` is the curriculum's."""
+
+    done: int
+    total: int
+    phase: str | None
+    stage: str | None
+    loss: float | None
+
+
 class RunningStatus(BaseModel):
     update_id: int
     state: str
     since: datetime
     reason: str
+    progress: ProgressStatus | None = None
 
 
 class UpdatesStatus(BaseModel):
@@ -156,7 +171,7 @@ def _task(context: Context, tx: Connection, task: str, in_force: TaskConfig | No
         and BatchStatus(have=decision.have, need=decision.need, state=decision.state, reason=decision.reason),
         learners=in_force.learners.model_dump() if in_force else {},
         examples=asdict(buffer.buffer_counts(tx, task)),
-        updates=_updates(tx, task),
+        updates=_updates(context, tx, task),
         scores=[ScoreStatus(adapter=s.adapter, metric=s.metric, value=s.value) for s in scores],
     )
 
@@ -173,7 +188,7 @@ def _champion(context: Context, line: Line | None, scores: dict[str, float]) -> 
     )
 
 
-def _updates(tx: Connection, task: str) -> UpdatesStatus:
+def _updates(context: Context, tx: Connection, task: str) -> UpdatesStatus:
     totals = updates.totals(tx, task)
     unfinished: Update | None = updates.running_update(tx, task)
     failed = [update for update in updates.list_updates(tx, task, limit=5) if update.state == "failed"]
@@ -184,8 +199,24 @@ def _updates(tx: Connection, task: str) -> UpdatesStatus:
             state=unfinished.state,
             since=unfinished.changed_at,
             reason=unfinished.reason,
+            progress=_progress(context, tx, unfinished),
         ),
         queued=totals.get("queued", 0),
         totals={name: totals.get(name, 0) for name in COUNTED_TOTALS},
         last_failure=failed[0].reason if failed else "",
     )
+
+
+def _progress(context: Context, tx: Connection, update: Update) -> ProgressStatus | None:
+    """What the worker that is at it said last; None before it has said anything, and between attempts."""
+    at_work = [job for job in updates.list_jobs(tx, update.update_id) if job.state == "running"]
+    if not at_work:
+        return None
+    folder = Path(context.config().storage.artifacts) / JOBS / at_work[-1].directory
+    try:
+        said = last_progress(folder)
+    except (LearnerError, OSError):
+        return None
+    if said is None:
+        return None
+    return ProgressStatus(done=said.done, total=said.total, phase=said.phase, stage=said.stage, loss=said.loss)

@@ -44,6 +44,16 @@ def _print_daemon(found: dict[str, Any]) -> None:
         out.print(f"service  {name} {state}")
 
 
+def _at(running: dict[str, Any]) -> str:
+    """Such as `; sft, medium: 40 of 75, loss 0.84`."""
+    progress = running.get("progress")
+    if not progress:
+        return ""
+    where = ", ".join(part for part in (progress["phase"], progress["stage"]) if part)
+    loss = "" if progress["loss"] is None else f", loss {progress['loss']:.3g}"
+    return f"; {where}{': ' if where else ''}{progress['done']} of {progress['total']}{loss}"
+
+
 def _counted(counts: dict[str, int], always: tuple[str, ...]) -> list[str]:
     """Such as `12 stored`; those that are 0 are left out, but for some."""
     return [f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count or name in always]
@@ -61,7 +71,7 @@ def _print_task(name: str, task: dict[str, Any]) -> None:
         table.add_row("batch", task["batch"]["reason"])
     running = task["updates"]["running"]
     if running:
-        table.add_row("update", f"{running['update_id']} {running['state']} since {running['since']}")
+        table.add_row("update", f"{running['update_id']} {running['state']} since {running['since']}{_at(running)}")
     totals = task["updates"]["totals"]
     table.add_row("updates", ", ".join(f"{count} {state}" for state, count in totals.items() if count) or "none yet")
     if task["updates"]["last_failure"]:

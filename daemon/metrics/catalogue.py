@@ -56,6 +56,9 @@ LABELS = {
     "phase": "`start` (fork and notice), what the worker names (`load`, `train`), `other`",
     "method": "what learned in that phase of training: `sft`, `dpo`",
     "point": "`first` and `last` step of training, `dev` on the held-out dev rows",
+    "stage": "`easy`, `medium`, `hard` of the curriculum",
+    "learner": "one of the files in learners/hooks, such as `curriculum`",
+    "figure": "what that learner counts, by its own fixed names",
     "verdict": "`promote`, `hold`, `reject`",
     "adapter": "`<task>@v<N>`; only the champion and the newest versions",
     "metric": "what scored it, such as `validator`",
@@ -240,6 +243,22 @@ UPDATE_LOSS = Metric(
     "Loss of the last trained update by method: in nats a token for sft, not to be compared between methods.",
     "Does training take anything in, and does dev agree?",
     ("task", "method", "point"),
+)
+UPDATE_STAGE_ROWS = Metric(
+    "update_stage_rows",
+    "gauge",
+    "Updates",
+    "Rows that each stage of the curriculum drew on in the last trained update.",
+    "Does the curriculum open up, and how much does it leave out at the end?",
+    ("task", "method", "stage"),
+)
+LEARNER_FIGURE = Metric(
+    "learner_figure",
+    "gauge",
+    "Updates",
+    "What a learner counted in the last trained update, by its own names; docs/learners.md says what each is.",
+    "What does a learner that is switched on do?",
+    ("task", "learner", "figure"),
 )
 VERDICTS = Metric(
     "verdicts",

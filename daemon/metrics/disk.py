@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from daemon.jobs import JOBS
+
 MEASURED_FOR_S = 30.0
-JOBS = "jobs"
 LOGS = ("engine", "gateway")
 
 

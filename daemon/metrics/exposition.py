@@ -12,8 +12,9 @@ from daemon.actions.context import Context
 from daemon.actions.status import status
 from daemon.config import Config
 from daemon.intake import Outcome, Parcel
+from daemon.jobs import JOBS
 from daemon.metrics.catalogue import METRICS, READY
-from daemon.metrics.disk import JOBS, Disk
+from daemon.metrics.disk import Disk
 from daemon.metrics.families import Families, Together
 from daemon.metrics.feedback import FeedbackMeasures
 from daemon.metrics.standing import fill

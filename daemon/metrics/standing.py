@@ -87,7 +87,7 @@ def _tasks(families: Families, context: Context, status: Status, tx: Connection)
             _totals(families, name, [task], updates.verdict_totals(tx, [name]))
             _batch(families, name, task)
             _adapters(families, name, task, engine=ENGINE in status.services)
-            _loss(families, name, tx)
+            _last_trained(families, name, tx)
     if others:
         _totals(families, OTHER, [status.tasks[name] for name in others], updates.verdict_totals(tx, others))
 
@@ -131,7 +131,7 @@ def _newest(scores: Sequence[ScoreStatus], champion: str | None) -> list[ScoreSt
     return [score for score in scores if score.adapter in kept]
 
 
-def _loss(families: Families, name: str, tx: Connection) -> None:
+def _last_trained(families: Families, name: str, tx: Connection) -> None:
     """Of the last update that was trained, by method: losses of two methods cannot be compared."""
     reports = (update.report.get("training") for update in updates.list_updates(tx, name, limit=KEPT_VERSIONS))
     training: Mapping[str, Any] = next((report for report in reports if report), {})
@@ -139,3 +139,8 @@ def _loss(families: Families, name: str, tx: Connection) -> None:
         for point, key in LOSSES.items():
             if phase.get(key) is not None:
                 families.set(catalogue.UPDATE_LOSS, phase[key], name, phase["method"], point)
+        for stage in phase.get("stages", ()):
+            families.set(catalogue.UPDATE_STAGE_ROWS, stage["rows"], name, phase["method"], stage["name"])
+    for learner, report in training.get("learners", {}).items():
+        for figure, value in report["numbers"].items():
+            families.set(catalogue.LEARNER_FIGURE, value, name, learner, figure)

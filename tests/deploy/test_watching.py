@@ -63,6 +63,7 @@ def config(base: Path) -> dict[str, Any]:
         "batching": few,
         "updates": {"threads": 1, "sft": {"steps": 8, "learning_rate": 1e-2}},
         "gateway": {"enabled": True, "port": free_port()},
+        "learners": {"curriculum": True},
         "tasks": {
             "quick": {"gate": {"enabled": False}},
             "judged": {"gate": {"min_prompts": 10}, **judged},

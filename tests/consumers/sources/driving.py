@@ -12,7 +12,7 @@ from consumers.sources import Source, SourceUnavailable
 from storage.records import Poll, Raw, Stream, StreamBatch
 
 PATIENCE_S = 30.0
-JOINS_WITHIN_S = 0.5  # a poll that ends before the group has answered joins anew at the next one, on a busy machine for ever
+JOINS_WITHIN_S = 0.5  # a poll that ends before the group has answered joins anew at the next one
 
 
 def now() -> datetime:

@@ -30,7 +30,9 @@ def judged(tx: Connection, task: str, verdict: str) -> None:
     changed = updates.change_update(tx, update, "running", NOW)
     phases = [{"method": "sft", "first_loss": 2.0, "last_loss": 0.5, "dev_loss": None}]
     phases.append({"method": "dpo", "first_loss": 9.0, "last_loss": 8.0, "dev_loss": 8.5})
-    report = {"training": {"phases": phases}}
+    phases[0]["stages"] = [{"name": "hard", "steps": 5, "rows": 18}]
+    learners = {"curriculum": {"did": ["left out: ..."], "numbers": {"left_out": 6.0}}}
+    report = {"training": {"phases": phases, "learners": learners}}
     changed = updates.change_update(tx, changed, "trained", NOW, report=report)
     updates.change_update(tx, changed, "rejected", NOW)
 
@@ -74,6 +76,13 @@ def test_loss_is_that_of_the_last_trained_update(page: Page) -> None:
     assert page.value("update_loss", task="erd", method="sft", point="last") == 0.5
     assert page.value("update_loss", task="erd", method="sft", point="dev") is None
     assert page.value("update_loss", task="erd", method="dpo", point="dev") == 8.5
+
+
+def test_what_learners_did_is_that_of_the_last_trained_update(page: Page) -> None:
+    page.desk.store.write(lambda tx: register(tx))
+    page.desk.store.write(lambda tx: judged(tx, "erd", "hold"))
+    assert page.value("update_stage_rows", task="erd", method="sft", stage="hard") == 18
+    assert page.value("learner_figure", task="erd", learner="curriculum", figure="left_out") == 6
 
 
 def test_examples_are_counted_where_they_stand(page: Page) -> None:
