@@ -13,9 +13,11 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from daemon.actions.adapters import list_adapters, promote_adapter, roll_back, show_adapter
+from daemon.actions.batches import list_batches
 from daemon.actions.context import Context
 from daemon.actions.decisions import list_decisions
 from daemon.actions.emit_events import EmitReport, emit_events, refuse
+from daemon.actions.events import list_dead_letters, list_events
 from daemon.actions.routes import routes
 from daemon.actions.status import adaptd_version, status
 from daemon.actions.updates import cancel_update, list_updates, show_update
@@ -120,6 +122,18 @@ def _reads(app: FastAPI, context: Context) -> None:
     @app.get("/v1/adapters/{name:path}")
     def read_adapter(name: str) -> Any:
         return show_adapter(context, name)
+
+    @app.get("/v1/events")
+    def read_events(task: str | None = None, kind: str | None = None, limit: Limit = 50) -> Any:
+        return list_events(context, task, kind, limit)
+
+    @app.get("/v1/dead-letters")
+    def read_dead_letters(task: str | None = None, limit: Limit = 50) -> Any:
+        return list_dead_letters(context, task, limit)
+
+    @app.get("/v1/batches")
+    def read_batches(task: str | None = None, limit: Limit = 50) -> Any:
+        return list_batches(context, task, limit)
 
     @app.get("/v1/decisions")
     def read_decisions(after: int = 0, task: str | None = None, limit: Limit = 200) -> Any:

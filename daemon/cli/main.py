@@ -10,7 +10,21 @@ import sys
 import typer
 from rich.console import Console
 
-from daemon.cli import adapters, config, demo, doctor, init, learners, replay, run, status, tasks, updates
+from daemon.cli import (
+    adapters,
+    batches,
+    config,
+    demo,
+    doctor,
+    events,
+    init,
+    learners,
+    replay,
+    run,
+    status,
+    tasks,
+    updates,
+)
 from daemon.cli.exit_codes import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE, exit_code_of
 from daemon.errors import AdaptdError
 
@@ -28,8 +42,10 @@ app.command("status")(status.status)
 app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)
 app.command("tasks")(tasks.tasks)
+app.command("batches")(batches.batches)
 app.add_typer(adapters.app, name="adapters", help="The succession of a task's adapters.")
 app.add_typer(config.app, name="config", help="What is in force, and whether the file is right.")
+app.add_typer(events.app, name="events", help="What came in, and what could not be read.")
 app.add_typer(learners.app, name="learners", help="Switchable parts of an update, per task.")
 app.add_typer(updates.app, name="updates", help="What was trained, why, and what became of it.")
 
