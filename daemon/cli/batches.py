@@ -6,7 +6,6 @@ from typing import Annotated
 from urllib.parse import quote
 
 import typer
-from rich.table import Table
 
 from daemon.actions.batches import list_batches
 from daemon.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, UrlOption, ask, out, print_json
@@ -30,9 +29,7 @@ def batches(
     if not found["begun"]:
         out.print("no batch has become an update yet")
         return
-    table = Table("begun", "task", "update", "examples", "users", "most of one user", "reason", box=None)
     for one in found["begun"]:
-        size = f"{one['size']} (needed {one['need']})"
-        users, most = str(one["users"]), f"{one['most_of_one_user']} (cap {one['cap']})"
-        table.add_row(one["at"][:19], one["task"], one["update"], size, users, most, one["reason"])
-    out.print(table)
+        size = f"{one['size']} examples of {one['users']} users, at most {one['most_of_one_user']} of one"
+        out.print(f"{one['at'][:19]}  {one['task']}  {one['update']}: {size} (cap {one['cap']})", soft_wrap=True)
+        out.print(f"    {one['reason']}", style="dim", soft_wrap=True)

@@ -9,7 +9,17 @@ import typer
 from rich.table import Table
 
 from daemon.actions.events import list_dead_letters, list_events
-from daemon.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, UrlOption, ask, out, points, print_json
+from daemon.cli.options import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    JsonOption,
+    UrlOption,
+    ask,
+    out,
+    points,
+    print_json,
+    print_whole,
+)
 
 app = typer.Typer(no_args_is_help=True)
 TaskOption = Annotated[str | None, typer.Option(help="Only this task's.")]
@@ -34,11 +44,12 @@ def list_(
     if not found:
         out.print("no events yet; docs/quickstart.md sends the first")
         return
-    table = Table("received", "kind", "task", "event", "interaction", "signal of 100", "fold", box=None)
+    table = Table("received", "kind", "task", "signal of 100", "fold", "event", "interaction", box=None)
     for one in found:
-        said = (one["kind"], one["task"], one["event_id"], one["interaction_id"])
-        table.add_row(one["received_at"][:19], *said, points(one["signal"]), one["fold"] or "-")
-    out.print(table)
+        signal, fold = points(one["signal"]), one["fold"] or "-"
+        ids = (one["event_id"], one["interaction_id"])
+        table.add_row(one["received_at"][:19], one["kind"], one["task"], signal, fold, *ids)
+    print_whole(table)
 
 
 @app.command("dead-letters")
@@ -63,7 +74,7 @@ def dead_letters(
         position = "-" if one["position"] is None else str(one["position"])
         where = (one["source"] or "-", position, str(one["size_bytes"]))
         table.add_row(one["received_at"][:19], *where, one["reason"], one["excerpt"])
-    out.print(table)
+    print_whole(table)
 
 
 def _query(**wanted: object) -> str:

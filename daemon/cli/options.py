@@ -11,6 +11,8 @@ import httpx
 import typer
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
 
 from daemon.actions.context import Context
 from daemon.actions.local import local_context
@@ -20,6 +22,7 @@ from daemon.settings import ApiSettings
 
 DEFAULT_URL = "http://127.0.0.1:8712"
 TIMEOUT_S = 10.0
+MOST_COLUMNS = 1000
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.", envvar="ADAPTD_CONFIG")]
 UrlOption = Annotated[
@@ -107,6 +110,13 @@ def plain(found: Any) -> Any:
 def print_json(found: Any) -> None:
     """Uncoloured and unwrapped, for other programs."""
     typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+
+
+def print_whole(table: Table) -> None:
+    """As wide as it is: what may be copied, such as an id, is never cut to the terminal's width."""
+    wide = Console(width=MOST_COLUMNS)
+    width = Measurement.get(wide, wide.options, table).maximum
+    Console(width=max(width, out.width), highlight=False, markup=False).print(table)
 
 
 def points(score: float | None) -> str:
