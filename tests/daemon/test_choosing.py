@@ -1,0 +1,160 @@
+"""The worker chooses the batch from the pool, and the store keeps to that. Store, jobs and trainer are real."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.batches import Batches
+from daemon.config import Config, TaskConfig
+from daemon.executors import Handle, JobStatus
+from daemon.jobs import Jobs
+from daemon.training import Training
+from learners.base import base_hash
+from learners.job import Base
+from learners.job_files import read_job, read_pool
+from storage import buffer, registry, updates
+from storage.artifacts import Artifacts
+from storage.records import Example, Message, Origin, Target, Update
+from storage.store import Store
+from tests.learners.training.tiny import make_base
+from tests.storage.makers import NOW, example, keep, later
+
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.*:FutureWarning"),
+]
+
+USERS, PER_USER = 6, 5
+
+
+class InThisProcess:
+    """An executor that has done the job before `submit` returns."""
+
+    def warm(self) -> None: ...
+
+    def submit(self, directory: Path) -> Handle:
+        from learners.training.worker import perform
+
+        perform(directory)
+        return Handle(directory, 0)
+
+    def poll(self, handle: Handle) -> JobStatus:
+        return JobStatus("done")
+
+    def fetch(self, handle: Handle) -> Path:
+        return handle.directory
+
+    def ask_to_end(self, handle: Handle) -> None: ...
+
+    def cancel(self, handle: Handle) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Learning:
+    """As much of a daemon as begins and trains an update."""
+
+    def __init__(self, store: Store, folder: Path, **learners: Any) -> None:
+        base = make_base(folder / "base")
+        self.config = Config.model_validate(
+            {
+                "model": {"base": str(base), "max_context": 256, "lora": {"rank": 4, "alpha": 8}},
+                "rewards": {"settle": "0s"},
+                "batching": {"min": 8, "max": 12, "max_wait": "1s", "max_share_per_user": 0.3, "min_users": 3},
+                "updates": {"sft": {"learning_rate": 0.02, "steps": 4, "batch_size": 4}, **learners.pop("updates", {})},
+                "learners": learners,
+                "tasks": {"erd": {}},
+            }
+        )
+        self.store = store
+        jobs = Jobs(store, folder / "jobs", InThisProcess(), lambda: self.config, lambda: NOW)
+        told = Base(path=str(base), hash=base_hash(base))
+        self._training = Training(store, Artifacts(folder / "artifacts"), jobs, told, lambda: self.config, lambda: NOW)
+        self._folder = folder
+        store.write(lambda tx: registry.ensure_line(tx, "erd", told.hash, NOW))
+
+    @property
+    def task(self) -> TaskConfig:
+        found = self.config.task("erd")
+        assert found is not None
+        return found
+
+    def update(self) -> Update:
+        return self.store.read(lambda tx: updates.list_updates(tx, "erd"))[0]
+
+    def train(self) -> Update:
+        Batches(self.store, lambda: later(10)).consider(self.task, ["erd"], "erd@v0", None)
+        self._training.start(self.update(), self.task)
+        self._training.watch(self.update())
+        found = self.update()
+        assert found.state == "trained", found.reason
+        return found
+
+    def job(self) -> Path:
+        (folder,) = (self._folder / "jobs").iterdir()
+        return folder
+
+
+def corrections() -> list[Example]:
+    found = []
+    for number in range(USERS * PER_USER):
+        user, text = f"secret user {number % USERS}", f"answer {number}" + "!" * (number % 9)
+        one = example(f"c{number}", correction=Target(text, 0.2, NOW, user), scalar=None, user_id=user, users=(user,))
+        found.append(replace(one, messages=(Message("user", f"question {number}"),)))
+    return found
+
+
+@pytest.fixture
+def filled(store: Store) -> Store:
+    store.write(lambda tx: keep(tx, *corrections()))
+    return store
+
+
+def test_what_the_worker_chose_is_learned_and_the_rest_returns(filled: Store, tmp_path: Path) -> None:
+    learning = Learning(filled, tmp_path, active=True)
+    update = learning.train()
+    pool, batch = read_pool(learning.job()), update.report["batch"]
+    assert len(pool) == USERS * PER_USER
+    assert len(batch) == update.batch_size == update.report["limits"]["size"] < len(pool)
+    cap = update.report["limits"]["cap"]
+    users = {one.interaction_id: one.users for one in corrections()}
+    assert max(Counter(user for name, _ in batch for user in users[name]).values()) <= cap
+    assert update.report["training"]["learners"]["active"]["numbers"]["brought"] > 0
+    held = [origin for origin, _ in filled.read(lambda tx: buffer.reserved_examples(tx, update.update_id))]
+    used = [origin for origin in held if [origin.interaction_id, origin.revision] in batch]
+    released = filled.write(lambda tx: buffer.release(tx, update.update_id, used, "promoted"))
+    assert (released.learned, released.returned) == (len(batch), len(pool) - len(batch))
+
+
+def test_the_job_names_no_user(filled: Store, tmp_path: Path) -> None:
+    learning = Learning(filled, tmp_path, active=True)
+    learning.train()
+    assert not [file for file in learning.job().rglob("*.json*") if "secret" in file.read_text()]
+
+
+def test_without_a_learner_that_chooses_the_batch_is_the_daemons(filled: Store, tmp_path: Path) -> None:
+    learning = Learning(filled, tmp_path, curriculum=True)
+    update = learning.train()
+    job = read_job(learning.job())
+    assert job.kind == "train"
+    assert job.batch is None
+    assert job.learners == {"curriculum": learning.task.hooks["curriculum"].model_dump()}
+    assert len(update.report["batch"]) == update.batch_size
+
+
+def test_what_the_curriculum_left_out_comes_back_at_half_weight(filled: Store, tmp_path: Path) -> None:
+    learning = Learning(filled, tmp_path, curriculum=True, updates={"curriculum": {"noise": 0.25, "probe_steps": 1}})
+    update = learning.train()
+    out = update.report["training"]["left_out"]
+    assert len(out) == 3
+    assert not [entry for entry in update.report["batch"] if entry[0] in {one["interaction_id"] for one in out}]
+    halved = filled.read(
+        lambda tx: buffer.half_weighted(tx, "erd", [Origin(one["interaction_id"], one["revision"]) for one in out])
+    )
+    assert len(halved) == len(out)
