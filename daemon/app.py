@@ -291,6 +291,10 @@ class App:
         if self._learning is not None:
             self._learning.look_soon()
 
+    def begin(self, task: str) -> None:
+        if self._learning is not None:
+            self._learning.begin(task)
+
     def cancel(self, update_id: int) -> None:
         if self._learning is not None:
             self._learning.cancel(update_id)

@@ -44,12 +44,17 @@ class Batches:
     def last(self, task: str) -> BatchDecision | None:
         return self._last.get(task)
 
-    def consider(self, task: TaskConfig, tasks: Sequence[str], champion: str, unfinished: Update | None) -> None:
-        """Decide, and begin an update against that champion if the batch is ripe and no update is at work."""
+    def consider(
+        self, task: TaskConfig, tasks: Sequence[str], champion: str, unfinished: Update | None, *, asked: bool = False
+    ) -> None:
+        """Decide, and begin an update against that champion if the batch is ripe and no update is at work.
+
+        `asked`: by hand, so that the fewest are enough and old feedback is news.
+        """
         now = self._clock()
         found = self._store.read(lambda tx: gather(tx, task, tasks, now))
-        weighed = weigh(found, task, now)
-        decision = _said(weighed, found.news)
+        weighed = weigh(found, task, now, asked=asked)
+        decision = _said(weighed, found.news or asked)
         if unfinished is not None:
             decision = replace(
                 decision, reason=f"{decision.reason}; update {unfinished.update_id} is {unfinished.state}"
@@ -105,23 +110,23 @@ def _with_rows(
     return [(example, mine) for example, mine in rows if not drop_leaks(mine, keys, task.holdout.split)[1]]
 
 
-def weigh(found: Found, task: TaskConfig, now: datetime) -> Weighed:
+def weigh(found: Found, task: TaskConfig, now: datetime, *, asked: bool = False) -> Weighed:
     """The decision with pairs; without them where the batch would hold too few for a preference phase.
 
     So `have` counts a pair if and only if the update that it would start trains on pairs.
     """
     methods = methods_on(task)
-    decision, evidence, no_method = _decide(found, task, now, methods)
+    decision, evidence, no_method = _decide(found, task, now, methods, asked)
     counted = set(decision.counted)
     rows = [row for _, mine in found.examples for row in mine if row.origin in counted]
     choice = choose_preference(task.learners.preference, count_pairs(rows, methods))
     if not choice.on and len(methods) > 1:
-        decision, evidence, no_method = _decide(found, task, now, without_preference(methods))
+        decision, evidence, no_method = _decide(found, task, now, without_preference(methods), asked)
     return Weighed(decision, evidence, no_method, choice)
 
 
 def _decide(
-    found: Found, task: TaskConfig, now: datetime, methods: Methods
+    found: Found, task: TaskConfig, now: datetime, methods: Methods, asked: bool
 ) -> tuple[BatchDecision, BatchEvidence, Mapping[str, int]]:
     offered = offer(found.examples, task.rewards, now, methods)
     waits = [example.last_signal_at for example, _ in found.examples if example.last_signal_at]
@@ -133,6 +138,7 @@ def _decide(
         signals=found.signals,
         oldest_at=min(waits, default=None),
         examples=offered.examples,
+        asked=asked,
     )
     return decide(evidence, task.batching), evidence, offered.no_method
 

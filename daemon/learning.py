@@ -57,6 +57,7 @@ class Learning:
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
         self._stopping, self._soon = threading.Event(), threading.Event()
         self._cancelling: set[int] = set()
+        self._asked: set[str] = set()
         self._troubles: dict[str, str] = {}
         self._ticked_s = time.monotonic()
 
@@ -118,6 +119,11 @@ class Learning:
     def cancel(self, update_id: int) -> None:
         """Asked by an operator; done by the next tick."""
         self._cancelling.add(update_id)
+        self._soon.set()
+
+    def begin(self, task: str) -> None:
+        """Asked by an operator: an update of what there is, at the next tick."""
+        self._asked.add(task)
         self._soon.set()
 
     def ticking(self) -> bool:
@@ -208,7 +214,9 @@ class Learning:
 
     def _look_at_batch(self, task: TaskConfig, unfinished: Update | None) -> None:
         line = self._store.write(lambda tx: registry.ensure_line(tx, task.name, self._base.hash, self._clock()))
-        self._batches.consider(task, [each.name for each in self._tasks()], line.champion, unfinished)
+        asked = task.name in self._asked and unfinished is None
+        self._batches.consider(task, [each.name for each in self._tasks()], line.champion, unfinished, asked=asked)
+        self._asked.discard(task.name)
 
     def _cancel(self, update: Update) -> None:
         self._cancelling.discard(update.update_id)

@@ -66,7 +66,8 @@ class BatchEvidence:
 
     `examples` are those a method makes a row of, newest first. `mean_signal` in [0, 1] is None before any feedback;
     `signal_trend` is the change of the signal over the recent ones, in [-1, 1], by a fitted line; `rarity` in [0, 1]
-    is 0 for a task that gets its even share of all feedback and nears 1 as it gets none.
+    is 0 for a task that gets its even share of all feedback and nears 1 as it gets none. `asked`: somebody wants an
+    update now, with as few as may be.
     """
 
     task: str
@@ -77,6 +78,7 @@ class BatchEvidence:
     signal_trend: float
     rarity: float
     examples: tuple[BatchExample, ...]
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ def measure(
     signals: Sequence[tuple[datetime, float]],
     oldest_at: datetime | None,
     examples: Sequence[BatchExample],
+    asked: bool = False,
 ) -> BatchEvidence:
     """Evidence from counts: feedback that came to each task within the last `max_wait`, the recent (time, signal) of
     this one, since when the oldest example waits."""
@@ -121,6 +124,7 @@ def measure(
         signal_trend=trend_of(values),
         rarity=rarity_of(task, arrivals),
         examples=tuple(examples),
+        asked=asked,
     )
 
 
@@ -149,7 +153,7 @@ def rarity_of(task: str, arrivals: Mapping[str, int]) -> float:
 def decide(evidence: BatchEvidence, settings: BatchingSettings) -> BatchDecision:
     """Whether to start an update now, with what, and why (or why not)."""
     pushes = _pushes(evidence, settings)
-    waited = evidence.oldest_wait_s >= settings.max_wait
+    waited = evidence.asked or evidence.oldest_wait_s >= settings.max_wait
     need = settings.min if waited else need_of(evidence, settings)
     cap = ceil(settings.max_share_per_user * need)
     pool = _under_cap(evidence.examples, ceil(settings.max_share_per_user * POOL_MAX))[:POOL_MAX]
@@ -157,7 +161,7 @@ def decide(evidence: BatchEvidence, settings: BatchingSettings) -> BatchDecision
     batch = admitted[: settings.max]
     users = len({user for example in batch for user in _users(example)})
     ripe = len(admitted) >= need and users >= settings.min_users
-    because = ["waited long enough for the fewest"] if waited else _words(pushes)
+    because = [_why_the_fewest(evidence)] if waited else _words(pushes)
     because += _hindrances(evidence.examples, len(admitted), need, cap, users, settings)
     return BatchDecision(
         ripe=ripe,
@@ -171,6 +175,10 @@ def decide(evidence: BatchEvidence, settings: BatchingSettings) -> BatchDecision
         batch=tuple(example.origin for example in batch) if ripe else (),
         counted=tuple(example.origin for example in batch),
     )
+
+
+def _why_the_fewest(evidence: BatchEvidence) -> str:
+    return "asked for by hand" if evidence.asked else "waited long enough for the fewest"
 
 
 def need_of(evidence: BatchEvidence, settings: BatchingSettings) -> int:

@@ -1,4 +1,4 @@
-"""`adaptd updates list|show|cancel`: what was trained, why, and what became of it."""
+"""`adaptd updates list|show|start|cancel`: what was trained, why, and what became of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from daemon.actions.context import Context
+from daemon.batches import gather, weigh
 from daemon.errors import Denied, NotFound
 from storage import updates
 from storage.records import Job, Look, Update
@@ -44,6 +45,13 @@ class LookView(BaseModel):
     at: datetime
 
 
+class Started(BaseModel):
+    """An update that will begin at once, and with what."""
+
+    task: str
+    reason: str
+
+
 class UpdateDetail(UpdateView):
     jobs: list[JobView]
     looks: list[LookView]
@@ -66,6 +74,30 @@ def show_update(context: Context, update_id: int) -> UpdateDetail:
     return UpdateDetail(
         **_plain(update), jobs=[_job(j) for j in jobs], looks=[_look(k) for k in looks], report=update.report
     )
+
+
+def start_update(context: Context, task: str) -> Started:
+    """Ask for an update of what there is: the fewest that a batch may have are enough, caps and users hold.
+
+    Raises NotFound for a task that is not learned, Denied where there is no daemon that learns, too little, or an
+    update at work already.
+    """
+    config = context.config()
+    in_force = config.task(task)
+    if in_force is None:
+        raise NotFound(f"no task {task} is learned; `adaptd tasks` shows those that are")
+    if context.live is None or "learn" not in context.live.roles:
+        raise Denied("only a running daemon with the role learn starts updates")
+    running = context.store.read(lambda tx: updates.running_update(tx, task))
+    if running is not None:
+        raise Denied(f"update {running.update_id} of {task} is {running.state}; wait for it, or cancel it")
+    now = context.clock()
+    found = context.store.read(lambda tx: gather(tx, in_force, sorted(config.declared | {task}), now))
+    decision = weigh(found, in_force, now, asked=True).decision
+    if not decision.ripe:
+        raise Denied(f"{task} has too little for an update: {decision.reason}")
+    context.live.begin(task)
+    return Started(task=task, reason=decision.reason)
 
 
 def cancel_update(context: Context, update_id: int) -> UpdateView:

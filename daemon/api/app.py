@@ -20,7 +20,7 @@ from daemon.actions.emit_events import EmitReport, emit_events, refuse
 from daemon.actions.events import list_dead_letters, list_events
 from daemon.actions.routes import routes
 from daemon.actions.status import adaptd_version, status
-from daemon.actions.updates import cancel_update, list_updates, show_update
+from daemon.actions.updates import cancel_update, list_updates, show_update, start_update
 from daemon.api.bodies import read_body
 from daemon.api.errors import RETRY_AFTER_S, answer_errors, error_answer
 from daemon.api.scrapes import Scrapes
@@ -141,6 +141,10 @@ def _reads(app: FastAPI, context: Context) -> None:
 
 
 def _deeds(app: FastAPI, context: Context) -> None:
+    @app.post("/v1/updates")
+    def start(task: str) -> Any:
+        return start_update(context, task)
+
     @app.post("/v1/updates/{update_id}/cancel")
     def cancel(update_id: int) -> Any:
         return cancel_update(context, update_id)

@@ -1,4 +1,4 @@
-"""`adaptd updates ...`: list, show, cancel."""
+"""`adaptd updates ...`: list, show, start, cancel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import quote
 import typer
 from rich.table import Table
 
-from daemon.actions.updates import cancel_update, list_updates, show_update
+from daemon.actions.updates import cancel_update, list_updates, show_update, start_update
 from daemon.cli.one_update import lines_of
 from daemon.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, UrlOption, ask, out, print_json
 
@@ -52,6 +52,18 @@ def show(
         return
     for line in lines_of(found):
         out.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def start(
+    task: Annotated[str, typer.Argument(help="The task to train.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    url: UrlOption = None,
+) -> None:
+    """Begin an update with what there is, as soon as the fewest examples that a batch may have are there."""
+    path = f"/v1/updates?task={quote(task)}"
+    found = ask(config, url, "POST", path, lambda context: start_update(context, task))
+    out.print(f"an update of {task} begins: {found['reason']}", soft_wrap=True)
 
 
 @app.command()

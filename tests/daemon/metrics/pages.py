@@ -62,6 +62,9 @@ class Parts:
     def release_soon(self) -> None:
         raise NotImplementedError
 
+    def begin(self, task: str) -> None:
+        raise NotImplementedError
+
     def cancel(self, update_id: int) -> None:
         raise NotImplementedError
 
