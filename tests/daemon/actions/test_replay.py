@@ -55,7 +55,7 @@ def test_lines_go_out_as_they_are(file: Path) -> None:
 
 
 def test_a_compressed_file_is_told_by_its_bytes(file: Path) -> None:
-    file.write_bytes(gzip.compress(b'{"a": 1}\n\n{"b": 2}\n'))
+    file.write_bytes(gzip.compress(b'{"a": 1}\n\n{"b": 2}\n', mtime=0))
     assert sent([file]) == [[b'{"a": 1}', b'{"b": 2}']]
     assert count([file, file]) == 4
 
@@ -102,7 +102,7 @@ def test_a_pace_sends_one_at_a_time(file: Path, monkeypatch: pytest.MonkeyPatch)
     assert slept == [0.5, 0.0, 1.0]
 
 
-@pytest.mark.parametrize("content", [None, b"\x1f\x8b\x08\x00nonsense", gzip.compress(b"x" * 99)[:-9]])
+@pytest.mark.parametrize("content", [None, b"\x1f\x8b\x08\x00nonsense", gzip.compress(b"x" * 99, mtime=0)[:-9]])
 def test_a_file_that_cannot_be_read_is_said(file: Path, content: bytes | None) -> None:
     if content is not None:
         file.write_bytes(content)
