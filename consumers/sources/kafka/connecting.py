@@ -13,7 +13,10 @@ from typing import Any
 from kafka import KafkaConsumer
 from kafka.net.compat import KafkaNetClient
 
+from consumers.sources.kafka import tls
+
 _RETRY_S = 2.0
+_TLS_AFTER_S, _TLS_EVERY_S, _TLS_TIMEOUT_S = 4.0, 30.0, 3.0
 _JOIN_S = 3.0
 
 
@@ -23,12 +26,16 @@ class Connecting:
     def __init__(self, options: dict[str, Any]) -> None:
         self._options = options
         self._done, self._cancelled = threading.Event(), threading.Event()
+        self._settled = threading.Event()  # one of the two
         self._consumer: Any = None
         self.client: Any = None
         self.error = ""
+        self.tls = ""  # why a connection in the clear cannot work, once that is known
         self._guard = threading.Lock()  # of closing: the client's loop raises when it is closed twice
         self._thread = threading.Thread(target=self._run, name=f"kafka-connect-{options['client_id']}", daemon=True)
         self._thread.start()
+        if not options["security_protocol"].endswith("SSL"):
+            threading.Thread(target=self._look_for_tls, name="kafka-tls", daemon=True).start()
 
     def consumer(self, timeout_s: float) -> Any:
         """The KafkaConsumer, or None while there is no broker."""
@@ -37,6 +44,7 @@ class Connecting:
     def cancel(self) -> None:
         """Gives up and waits a little for the thread, which cleans up after itself."""
         self._cancelled.set()
+        self._settled.set()
         with self._guard:
             if not self._done.is_set() and self.client is not None:
                 self.client._manager.close()  # ends the attempt; `client.close()` would take the loop from under it
@@ -53,7 +61,16 @@ class Connecting:
             else:
                 self.error = ""
                 self._done.set()
+                self._settled.set()
                 return
+
+    def _look_for_tls(self) -> None:
+        """While there is no connection, whether the servers want TLS."""
+        wait_s = _TLS_AFTER_S
+        while not self._settled.wait(wait_s):
+            self.tls = tls.WORDS if tls.wants_tls(self._options["bootstrap_servers"], _TLS_TIMEOUT_S) else ""
+            wait_s = _TLS_EVERY_S
+        self.tls = ""
 
     def _make_client(self, **config: Any) -> Any:
         self.client = KafkaNetClient(**config)

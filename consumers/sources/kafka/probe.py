@@ -40,7 +40,7 @@ def _ask(settings: Settings, connecting: Connecting, reasons: Reasons, timeout_s
     until = time.monotonic() + timeout_s
     while (consumer := connecting.consumer(_SLICE_S)) is None:
         if time.monotonic() > until:
-            words = reasons.trouble() or connecting.error or f"no answer within {timeout_s:g} s"
+            words = connecting.tls or reasons.trouble() or connecting.error or f"no answer within {timeout_s:g} s"
             return f"no connection to {servers}: {words}"
     try:
         missing = sorted(set(settings.topics) - set(consumer.topics()))

@@ -304,7 +304,7 @@ class KafkaSource:
         self._stopped = "; ".join(stopped + absent)
 
     def _trouble(self) -> str:
-        words = self._reasons.trouble() or self._connecting.error
+        words = self._connecting.tls or self._reasons.trouble() or self._connecting.error
         return f"no connection to {self._servers}: {words}" if words else ""
 
     def _measure(self, *, idle: bool) -> None:

@@ -157,7 +157,7 @@ def test_a_request_of_the_wrong_shape_says_which_part(client: httpx.Client, meth
 
 
 def test_the_wrong_method_is_405(client: httpx.Client) -> None:
-    answer = client.get("/v1/events")
+    answer = client.delete("/v1/events")
     assert (answer.status_code, answer.json()) == (405, {"error": "Method Not Allowed"})
 
 
