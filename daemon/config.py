@@ -328,6 +328,7 @@ def _with_absolute_paths(config: Config, folder: Path) -> Config:
             "storage": storage.model_copy(update={"url": url, "artifacts": artifacts}),
             "model": config.model.model_copy(update={"base": base}),
             "release": _paths_in(config.release, folder),
+            "gate": _paths_in(config.gate, folder),
             "sources": [_paths_in(source, folder) for source in config.sources],
             "tasks": {name: _task_in(own, folder) for name, own in config.tasks.items()},
         }
@@ -351,7 +352,11 @@ def _paths_in(settings: SettingsT, folder: Path) -> SettingsT:
 
 
 def _task_in(own: TaskSettings, folder: Path) -> TaskSettings:
-    """A validator's settings are plain values, which a worker elsewhere reads again: its paths become whole here."""
+    """A validator's settings are plain values, which a worker elsewhere reads again: its paths become whole here.
+
+    So are those of its gate, which are laid over the global ones later.
+    """
+    own = own.model_copy(update={"gate": {key: _set_in(key, value, folder) for key, value in own.gate.items()}})
     if own.validator is None or not own.validator.settings:
         return own
     try:
@@ -363,6 +368,12 @@ def _task_in(own: TaskSettings, folder: Path) -> TaskSettings:
         for key, value in own.validator.settings.items()
     }
     return own.model_copy(update={"validator": own.validator.model_copy(update={"settings": placed})})
+
+
+def _set_in(key: str, value: Any, folder: Path) -> Any:
+    """A golden file or retention set that is a path starts at the file's folder too."""
+    named = key in ("golden", "retention") and isinstance(value, str) and value not in ("general", "off")
+    return str(_placed(value, folder)) if named else value
 
 
 def _is_path(field: FieldInfo | None) -> bool:

@@ -1,6 +1,6 @@
-"""What a judging reads: the gate's prompts from the store, and an evaluate job's answers as rows for the gate.
+"""What a judging reads: the gate's prompts from the store, and the sets that the config names.
 
-Only evaluate jobs see the gate fold. Policies are the gate's (`learners.gate`); this only fetches and translates.
+Only evaluate jobs see the gate fold. Policies are the gate's (`learners.gate`); this only fetches.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from consumers.rewards import aged_out, decay
 from daemon.config import TaskConfig
 from learners import job as contract
-from learners.gate import Answer, GateRow, Likelihood, newest_fairly
+from learners.gate import newest_fairly, read_set
 from storage import buffer
 from storage.records import Example
 
@@ -26,6 +26,11 @@ def gate_prompts(tx: Connection, task: TaskConfig, now: datetime) -> tuple[tuple
     examples = examples_read(tx, task)
     prompts = prompts_of(examples, task, now)
     return prompts, _entries(tx, task, prompts, capped=len(examples) >= task.holdout.cap)
+
+
+def set_prompts(task: TaskConfig) -> tuple[contract.Prompt, ...]:
+    """Those of the golden file and of the retention set. Raises SetUnreadable."""
+    return read_set("golden", task.gate.golden) + read_set("retention", task.gate.retention)
 
 
 def examples_read(tx: Connection, task: TaskConfig) -> list[Example]:
@@ -72,43 +77,21 @@ def _compared(example: Example) -> contract.Compared | None:
 
 def _entries(tx: Connection, task: TaskConfig, prompts: Sequence[contract.Prompt], *, capped: bool) -> int:
     """How many prompts the primary could be read on, those beyond the cap included."""
-    if task.gate.primary == "validator" or (task.gate.primary == "auto" and task.validator is not None):
-        return buffer.buffer_counts(tx, task.name).gate if capped else len(prompts)
-    readable = sum(prompt.target is not None or prompt.pair is not None for prompt in prompts)
-    return buffer.buffer_counts(tx, task.name).gate_labelled if capped else readable
+    if capped:
+        return count_entries(tx, task)
+    if _by_validator(task):
+        return len(prompts)
+    return sum(prompt.target is not None or prompt.pair is not None for prompt in prompts)
 
 
-def gate_rows(pairs: Sequence[contract.AnswerPair]) -> list[GateRow]:
-    return [
-        GateRow(
-            id=pair.id,
-            weight=pair.weight,
-            candidate=_answer(pair.candidate),
-            champion=_answer(pair.champion),
-            target=pair.target,
-            chosen=pair.pair.chosen if pair.pair else None,
-            rejected=pair.pair.rejected if pair.pair else None,
-            user=None if pair.user is None else str(pair.user),
-        )
-        for pair in pairs
-    ]
+def count_entries(tx: Connection, task: TaskConfig) -> int:
+    """How many prompts the gate holds that its primary can be read on, without reading them."""
+    counts = buffer.buffer_counts(tx, task.name)
+    return counts.gate if _by_validator(task) else counts.gate_labelled
 
 
-def _answer(said: contract.JudgedAnswer) -> Answer:
-    return Answer(
-        text=said.text,
-        score=said.score,
-        checks=said.checks,
-        nll_per_token=said.nll_per_token,
-        tokens=said.tokens,
-        finish_reason=said.finish_reason,
-        chosen=_likelihood(said.chosen),
-        rejected=_likelihood(said.rejected),
-    )
-
-
-def _likelihood(measured: contract.Likelihood | None) -> Likelihood | None:
-    return None if measured is None else Likelihood(measured.nll, measured.tokens)
+def _by_validator(task: TaskConfig) -> bool:
+    return task.gate.primary == "validator" or (task.gate.primary == "auto" and task.validator is not None)
 
 
 def human_texts(tx: Connection, task: TaskConfig, now: datetime) -> list[str]:

@@ -15,10 +15,11 @@ import structlog
 from sqlalchemy import Connection
 
 from daemon.config import Config, TaskConfig
-from daemon.evidence import gate_prompts, gate_rows, human_texts
+from daemon.evaluations import contender, evaluate_job, kl_of, scores_of
+from daemon.evidence import gate_prompts, human_texts, set_prompts
 from daemon.jobs import Crashed, Done, Jobs
 from learners import job as contract
-from learners.gate import GateRow, Judgement, judge, wait_for
+from learners.gate import Judgement, gate_rows, judge, wait_for
 from learners.job_files import read_answers, read_result, write_job, write_prompts
 from storage import buffer, decisions, registry, updates
 from storage.artifacts import Artifacts
@@ -26,8 +27,6 @@ from storage.records import Adapter, Decision, Look, Origin, Score, Update, Upda
 from storage.store import Store
 
 log = structlog.get_logger(__name__)
-
-ANSWER_TOKENS = 512
 
 
 @dataclass(frozen=True)
@@ -101,30 +100,20 @@ class Judging:
         return _Bench(champion, candidate, prompts, entries, tuple(updates.looks(tx, update.update_id)))
 
     def _start(self, update: Update, task: TaskConfig, bench: _Bench, engine: EngineAt) -> None:
+        prompts = bench.prompts + set_prompts(task)
+        both = (
+            contender(bench.candidate, self._artifacts, engine.names),
+            contender(bench.champion, self._artifacts, engine.names),
+        )
+
         def write(folder: Path, attempt: int) -> None:
-            write_prompts(folder, bench.prompts)
+            write_prompts(folder, prompts)
             write_job(
                 folder,
-                contract.EvaluateJob(
-                    task=update.task,
-                    update_id=update.update_id,
-                    attempt=attempt,
-                    threads=1,
-                    time_limit_s=self._config().updates.time_limit,
-                    engine=contract.EngineAddress(url=engine.url),
-                    candidate=self._contender(bench.candidate, engine),
-                    champion=self._contender(bench.champion, engine),
-                    validator=task.validator and contract.ValidatorChoice(**task.validator.model_dump()),
-                    sampling=contract.SamplingChoice(max_tokens=min(ANSWER_TOKENS, self._config().model.max_context)),
-                ),
+                evaluate_job(update, attempt, self._config(), task, both, bench.looks, engine.url, folder.parent),
             )
 
         self._jobs.start(update, "evaluate", write)
-
-    def _contender(self, adapter: Adapter, engine: EngineAt) -> contract.Contender:
-        path = self._artifacts.path_of(adapter)
-        served = engine.names.get(adapter.name)
-        return contract.Contender(name=adapter.name, path=str(path) if path else None, engine_model=served)
 
     def _watch(self, update: Update, task: TaskConfig) -> None:
         progress = self._jobs.look(update)
@@ -139,6 +128,7 @@ class Judging:
         if result.outcome == "failed":
             self._crashed(update, result.reason)
             return
+        job = contract.EvaluateJob.model_validate_json((folder / contract.JOB).read_bytes())
         rows = gate_rows(read_answers(folder))
         bench, texts = self._store.read(
             lambda tx: (self._bench(tx, update, task), human_texts(tx, task, self._clock()))
@@ -151,9 +141,11 @@ class Judging:
             max_share_per_user=task.batching.max_share_per_user,
             human_texts=texts,
             entries=bench.entries,
+            kl=kl_of(update),
+            screened=result.screened if job.screen is not None else None,
         )
-        judged_against = contract.EvaluateJob.model_validate_json((folder / contract.JOB).read_bytes()).champion.name
-        self._apply(update, judgement, _scores(update, judged_against, rows, self._clock()), judged_against)
+        scores = () if result.screened else scores_of(update.candidate, job.champion.name, rows, self._clock())
+        self._apply(update, judgement, scores, job.champion.name)
 
     def _crashed(self, update: Update, reason: str) -> None:
         """Evaluations are tried again a bounded number of times; then the update fails and its batch returns."""
@@ -224,19 +216,6 @@ class Judging:
         words = f"{state}: {reason}"
         subject = update.candidate or f"update {update.update_id}"
         decisions.record(tx, Decision(now, "verdict", words, update.task, subject, detail={"state": state}))
-
-
-def _scores(update: Update, champion: str, rows: Sequence[GateRow], now: datetime) -> list[Score]:
-    """Mean validator scores of both, where there is a validator."""
-    found = []
-    for name, answers in (
-        (update.candidate, [row.candidate for row in rows]),
-        (champion, [row.champion for row in rows]),
-    ):
-        values = [answer.score for answer in answers if answer.score is not None]
-        if name and values:
-            found.append(Score(name, "validator", sum(values) / len(values), len(values), now))
-    return found
 
 
 def _look(update: Update, judgement: Judgement, number: int, now: datetime) -> Look:

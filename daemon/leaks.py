@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from consumers.cleaning import prompt_key
 from daemon.config import TaskConfig
 from daemon.evidence import examples_read
+from learners.gate import read_set
 from learners.router import answer_key
 from storage.records import Example
 
@@ -16,12 +17,14 @@ from storage.records import Example
 def gate_keys(tx: Connection, task: TaskConfig) -> Collection[str]:
     """For `router.drop_leaks`: of prompts, or, where folds go by user, of prompts with what was answered.
 
-    Of what a judgement would read now; what comes into the gate later, an adapter may have learned already.
+    Of what a judgement would read now, the golden file with it; what comes into the gate later, an adapter may have
+    learned already. Raises SetUnreadable.
     """
-    gate = examples_read(tx, task)
+    gate, golden = examples_read(tx, task), read_set("golden", task.gate.golden)
     if task.holdout.split == "prompt":
-        return {prompt_key(example.messages) for example in gate}
-    return {answer_key(example.messages, text) for example in gate for text in _texts(example)}
+        return {prompt_key(each.messages) for each in (*gate, *golden)}
+    known = {answer_key(example.messages, text) for example in gate for text in _texts(example)}
+    return known | {answer_key(prompt.messages, prompt.target or "") for prompt in golden}
 
 
 def _texts(example: Example) -> Iterator[str]:

@@ -24,6 +24,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from consumers.similarity import SimilaritySettings
 from storage.records import Message, Origin
 
 CONTRACT: Literal[1] = 1
@@ -140,11 +141,15 @@ class EngineAddress(_Frozen):
 
 
 class Contender(_Frozen):
-    """An adapter under judgement. `path` is null for the bare base; `engine_model` is the name it is served under."""
+    """An adapter under judgement. `path` is null for the bare base; `engine_model` is the name it is served under.
+
+    `identity` hashes the base and the adapter's files: what it said is kept under it, where answers are kept.
+    """
 
     name: str
     path: str | None = None
     engine_model: str | None = None
+    identity: str | None = None
 
 
 class ValidatorChoice(_Frozen):
@@ -161,8 +166,25 @@ class SamplingChoice(_Frozen):
     temperature: float = Field(0.0, ge=0)
 
 
+class Screen(_Frozen):
+    """Ask `prompts` of the gate's first, drawn by `seed`; whoever is worse on them, at error `level`, is done with.
+
+    `primary` and `max_share_per_user` are the gate's.
+    """
+
+    prompts: int = Field(ge=1)
+    level: float = Field(gt=0, lt=1)
+    seed: int
+    primary: str
+    max_share_per_user: float = 1.0
+
+
 class EvaluateJob(_Job):
-    """Let candidate and champion answer the same `prompts.jsonl`, and score what they say."""
+    """Let candidate and champion answer the same `prompts.jsonl`, and score what they say.
+
+    `kept_answers` is the folder of answers that earlier jobs got; null asks for everything anew. `similarity` says how
+    answers are compared with human targets.
+    """
 
     kind: Literal["evaluate"] = "evaluate"
     engine: EngineAddress
@@ -170,6 +192,9 @@ class EvaluateJob(_Job):
     champion: Contender
     validator: ValidatorChoice | None = None
     sampling: SamplingChoice = SamplingChoice()
+    similarity: SimilaritySettings = SimilaritySettings()
+    screen: Screen | None = None
+    kept_answers: str | None = None
 
 
 class PlanStep(_Frozen):
@@ -283,13 +308,17 @@ class TrainResult(_Result):
 class EvaluateResult(_Result):
     """What came of an evaluate job: how many prompts both answered. Scores are means in [0, 1], for people.
 
-    `try_again`: it failed only because the engine was away or full.
+    `try_again`: it failed only because the engine was away or full. `screened`: the candidate was clearly worse on the
+    screen, and only that is in answers.jsonl. `generated` answers were asked of the engine, `remembered` were kept.
     """
 
     kind: Literal["evaluate"] = "evaluate"
     outcome: Literal["evaluated", "failed"]
     prompts: int = 0
     try_again: bool = False
+    screened: bool = False
+    generated: int = 0
+    remembered: int = 0
     candidate_score: float | None = None
     champion_score: float | None = None
 
@@ -301,13 +330,17 @@ class Compared(_Frozen):
     rejected: str
 
 
+Part = Literal["gate", "golden", "retention"]
+
+
 class Prompt(_Frozen):
     """One thing to ask. `target` is a human's text and `pair` a human's choice, where there is one.
 
-    `user` numbers users within this job.
+    `user` numbers users within this job. Of a retention prompt only the target's likelihood is measured.
     """
 
     id: str
+    part: Part = "gate"
     messages: tuple[Message, ...]
     target: str | None = None
     pair: Compared | None = None
@@ -320,6 +353,24 @@ class Likelihood(_Frozen):
 
     nll: float
     tokens: int = Field(ge=1)
+
+
+class Measures(_Frozen):
+    """What is measured of one answer for people to read; null where it cannot be told (`learners.gate.measures`).
+
+    `similarity`, `edit`, `bleu`, `rouge_l` and `exact` compare it with the human target, in [0, 1]; `generic` is 1 for
+    one that would fit any prompt; `self_similarity` is how alike it is to the contender's other answers, in [0, 1].
+    `kl`, of a candidate, is log p(candidate) - log p(champion) of its own answer, in nats per token.
+    """
+
+    similarity: float | None = None
+    edit: float | None = None
+    bleu: float | None = None
+    rouge_l: float | None = None
+    exact: float | None = None
+    generic: float | None = None
+    self_similarity: float | None = None
+    kl: float | None = None
 
 
 class JudgedAnswer(_Frozen):
@@ -340,12 +391,15 @@ class JudgedAnswer(_Frozen):
     entropy: float | None = None
     chosen: Likelihood | None = None
     rejected: Likelihood | None = None
+    measures: Measures = Measures()
 
 
 class AnswerPair(_Frozen):
-    """Both contenders on one prompt."""
+    """Both contenders on one prompt. `target_generic`: whether the human's own text would fit any prompt."""
 
     id: str
+    part: Part = "gate"
+    target_generic: bool | None = None
     weight: float
     candidate: JudgedAnswer
     champion: JudgedAnswer

@@ -211,6 +211,13 @@ def looks(tx: Connection, update_id: int) -> list[Look]:
     return [Look(**(dict(row) | {"report": codec.from_json(dict, row["report"])})) for row in rows]
 
 
+def last_looks(tx: Connection, task: str, limit: int) -> list[Look]:
+    """The newest readings of the task's candidates, the newest first."""
+    query = select(look).join(updates, updates.c.update_id == look.c.update_id).where(updates.c.task == task)
+    rows = tx.execute(query.order_by(look.c.at.desc(), look.c.number.desc()).limit(limit)).mappings()
+    return [Look(**(dict(row) | {"report": codec.from_json(dict, row["report"])})) for row in rows]
+
+
 def verdict_totals(tx: Connection, tasks: Sequence[str]) -> dict[Verdict, int]:
     """How many looks at the candidates of these tasks ended in each verdict; one that none did is left out."""
     query = select(look.c.verdict, func.count().label("number")).join(updates, updates.c.update_id == look.c.update_id)

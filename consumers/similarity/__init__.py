@@ -16,9 +16,10 @@ from storage.records.settings import Settings, setting
 
 from .bleu import bleu
 from .edit import edit_ratio
+from .rouge import rouge_l
 from .tokens import head_and_tail, pieces, words
 
-__all__ = ["Similarity", "SimilaritySettings", "bleu", "edit_ratio", "pieces", "similarity", "words"]
+__all__ = ["Similarity", "SimilaritySettings", "bleu", "edit_ratio", "pieces", "rouge_l", "similarity", "words"]
 
 
 class SimilaritySettings(Settings):

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from daemon.actions.context import Context
+from daemon.actions.status import KEPT_METRICS
 from daemon.errors import Denied, NotFound
 from storage import decisions, registry, updates
 from storage.errors import ArtifactCorrupt, UnknownAdapter
@@ -96,7 +97,8 @@ def _known(tx: Connection, name: str) -> Adapter:
 
 
 def _view(tx: Connection, adapter: Adapter) -> AdapterView:
-    scores = {score.adapter: score.value for score in updates.scores(tx, adapter.task)}
+    found = updates.scores(tx, adapter.task)
+    scores = {score.adapter: score.value for score in found if score.metric not in KEPT_METRICS}
     plain = {name: getattr(adapter, name) for name in AdapterView.model_fields if name != "score"}
     return AdapterView(**plain, score=scores.get(adapter.name))
 

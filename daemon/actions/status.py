@@ -15,6 +15,7 @@ from daemon.config import ANY_TASK, TaskConfig
 from daemon.jobs import JOBS
 from learners.errors import LearnerError
 from learners.job_files import last_progress
+from daemon.power import power_now
 from storage import buffer, intake, registry, updates
 from storage.records import Line, Update, UpdateState
 
@@ -91,6 +92,19 @@ class ScoreStatus(BaseModel):
     value: float
 
 
+class GateStatus(BaseModel):
+    """What a first look would see now; `spread` and `detects` (the gain found in 80 % of cases) are in [0, 1].
+
+    `measured`: the spread is from looks of this task; `detects` is null where there are too few prompts.
+    """
+
+    prompts: int
+    spread: float
+    measured: bool
+    detects: float | None
+    words: str
+
+
 class TaskStatus(BaseModel):
     champion: ChampionStatus | None
     batch: BatchStatus | None
@@ -98,6 +112,7 @@ class TaskStatus(BaseModel):
     examples: dict[str, int]
     updates: UpdatesStatus
     scores: list[ScoreStatus]
+    gate: GateStatus | None = None
 
 
 class Status(BaseModel):
@@ -113,6 +128,7 @@ class Status(BaseModel):
     tasks: dict[str, TaskStatus]
 
 
+KEPT_METRICS = frozenset({"golden", "retention"})  # what must be kept, not what an adapter is for
 COUNTED_TOTALS: tuple[UpdateState, ...] = ("promoted", "held", "rejected", "failed", "cancelled", "expired")
 
 
@@ -166,13 +182,27 @@ def _task(context: Context, tx: Connection, task: str, in_force: TaskConfig | No
     scores = updates.scores(tx, task)
     decision = context.live.batch_of(task) if context.live else None
     return TaskStatus(
-        champion=_champion(context, registry.line_of(tx, task), {s.adapter: s.value for s in scores}),
+        champion=_champion(
+            context, registry.line_of(tx, task), {s.adapter: s.value for s in scores if s.metric not in KEPT_METRICS}
+        ),
         batch=decision
         and BatchStatus(have=decision.have, need=decision.need, state=decision.state, reason=decision.reason),
         learners=in_force.learners.model_dump() if in_force else {},
         examples=asdict(buffer.buffer_counts(tx, task)),
         updates=_updates(context, tx, task),
         scores=[ScoreStatus(adapter=s.adapter, metric=s.metric, value=s.value) for s in scores],
+        gate=_gate(tx, in_force) if in_force and in_force.gate.enabled else None,
+    )
+
+
+def _gate(tx: Connection, task: TaskConfig) -> GateStatus:
+    power = power_now(tx, task)
+    return GateStatus(
+        prompts=power.prompts,
+        spread=power.spread,
+        measured=power.measured,
+        detects=power.gain,
+        words=power.words,
     )
 
 

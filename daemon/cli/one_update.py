@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 Plain = Mapping[str, Any]
+_SHARES = frozenset({"score", "similarity", "edit", "bleu", "rouge_l", "exact", "generic", "self_similarity"})
 
 
 def lines_of(update: Plain) -> Iterator[str]:
@@ -73,6 +74,29 @@ def _verdict(verdict: Plain) -> Iterator[str]:
     for guard in verdict.get("guards", ()):
         if guard["harmed"]:
             yield f"    guard: {guard['words']}"
+    for kept in verdict.get("kept", ()):
+        yield f"    {_kept(kept)}"
+    yield from _measures(verdict.get("measures", {}))
+
+
+def _kept(kept: Plain) -> str:
+    scores = f"{_points(kept['champion'])} -> {_points(kept['candidate'])} of 100 on {kept['items']} items"
+    said = "no worse" if kept["passed"] else "not proven to be no worse"
+    return f"{kept['name']}: {scores}, {said}; a loss of {_points(kept['margin'])} points would show"
+
+
+def _measures(measures: Plain) -> Iterator[str]:
+    """A line each, what it means is in docs/gate.md: shares in points of 100, all else in its own unit."""
+    if measures:
+        yield "    measures (a report, decide nothing), champion -> candidate:"
+    for name, found in measures.items():
+        shown = _points if name in _SHARES else _number
+        if "champion" not in found:
+            yield f"      {name}: {shown(found['candidate'])}, on {found['prompts']} prompts"
+            continue
+        error = "" if found["error"] is None else f" +- {shown(found['error'])}"
+        sides = f"{shown(found['champion'])} -> {shown(found['candidate'])}"
+        yield f"      {name}: {sides}, difference {shown(found['difference'])}{error}, on {found['prompts']} prompts"
 
 
 def _number(value: float | None) -> str:

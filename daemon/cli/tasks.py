@@ -14,10 +14,11 @@ def tasks(config: ConfigOption = DEFAULT_CONFIG, url: UrlOption = None, as_json:
     if as_json:
         print_json(found)
         return
-    table = Table("task", "champion", "score", "learners", "batch", box=None)
+    table = Table("task", "champion", "score", "learners", "batch", "gate", box=None)
     for name, task in found.items():
         champion = task["champion"] or {"adapter": "-", "score": None}
         learners = ", ".join(learner for learner, state in task["learners"].items() if state not in (False, "off"))
         batch = f"{task['batch']['have']} of {task['batch']['need']}" if task["batch"] else "-"
-        table.add_row(name, champion["adapter"], points(champion["score"]), learners or "-", batch)
+        gate = task["gate"]["words"].removeprefix("gate of ") if task.get("gate") else "off"
+        table.add_row(name, champion["adapter"], points(champion["score"]), learners or "-", batch, gate)
     out.print(table)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from daemon.doctor.checks import Check
 from daemon.doctor.config import check_config
 from daemon.doctor.environment import check_environment
+from daemon.doctor.gate import check_gate
 from daemon.doctor.model import check_model
 from daemon.doctor.network import check_network
 from daemon.doctor.places import check_places
@@ -23,5 +24,5 @@ def examine(source: ConfigSource) -> list[Check]:
     config, lines = check_config(source)
     found += lines
     if config is not None:
-        found += check_places(config) + check_model(config) + check_network(config)
+        found += check_places(config) + check_model(config) + check_network(config) + check_gate(config)
     return found

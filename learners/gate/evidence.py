@@ -8,13 +8,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator
 
 from learners.errors import LearnerError
 from storage.records import Verdict
 from storage.records.settings import Settings, setting
 
 Primary = Literal["validator", "nll", "nll_chosen"]
+
+
+def _off(value: Any) -> Any:
+    """To some YAML readers `off` is false."""
+    return "off" if value is False else value
 
 
 class GateSettings(Settings):
@@ -60,6 +68,49 @@ class GateSettings(Settings):
     sub_check_drop: float = setting(
         0.05, doc="Guard: a sub-check whose pass rate falls by more than this is harm.", unit="share", ge=0, lt=1
     )
+    generic_rise: float = setting(
+        0.05,
+        doc="Guard: answers that would fit any prompt are harm where there are more of them, by more than this, than "
+        "of the champion's and of the humans' own.",
+        unit="share",
+        ge=0,
+        lt=1,
+    )
+    max_kl: float = setting(
+        8.0,
+        doc="Guard: training that moved the adapter farther than this from where it began is harm. The small base of "
+        "the example moves by 2 to 3.5 in good updates, models of a billion parameters by far less: set it to about "
+        "twice what `adaptd updates show` says of yours.",
+        unit="nats per token",
+        gt=0,
+    )
+    golden: Path | None = setting(
+        None,
+        doc="JSON lines of `prompt` (or `messages`) and `target` on which no candidate may be worse: how alike its "
+        "answers are to the targets is compared with the champion's.",
+    )
+    golden_margin: float = setting(
+        0.05, doc="The loss of similarity on the golden file that is let pass.", unit="similarity", gt=0, lt=1
+    )
+    retention: Annotated[Literal["general", "off"] | Path, BeforeValidator(_off)] = setting(
+        "general",
+        doc="Prompts outside of the task, on which no candidate may be worse: `general` is the list that comes with "
+        "adaptd, or JSON lines as of `golden`. How likely the adapter finds the targets is compared with the champion.",
+    )
+    retention_margin: float = setting(
+        0.05,
+        doc="The loss of likelihood, exp(-NLL per token), on the retention set that is let pass.",
+        unit="probability",
+        gt=0,
+        lt=1,
+    )
+    screen: int = setting(
+        30,
+        doc="Prompts that a new candidate answers first; one that is clearly worse on them is rejected without the "
+        "others. Used where the gate reads twice as many or more; 0 asks everything at once.",
+        unit="prompts",
+        ge=0,
+    )
 
 
 class EvidenceError(LearnerError):
@@ -90,7 +141,7 @@ class Answer:
 
     `score` in [0, 1] and `checks` are the validator's; `nll_per_token` is the negative log-likelihood, in nats per
     token, of the row's human target under this adapter; `tokens` counts the generated answer. `chosen` and `rejected`
-    are the texts that a human compared.
+    are the texts that a human compared. `measures` are all other numbers, by name (`measures`).
     """
 
     text: str
@@ -101,13 +152,15 @@ class Answer:
     finish_reason: str | None = None
     chosen: Likelihood | None = None
     rejected: Likelihood | None = None
+    measures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class GateRow:
     """One held-out prompt under both adapters; `weight` >= 0 is its decay, `user` any stable pseudonym or number.
 
-    `target` is what a human wrote; `chosen` and `rejected` are what a human compared.
+    `target` is what a human wrote; `chosen` and `rejected` are what a human compared. Rows of the golden file and of
+    the retention set say so in `part`. `target_generic`: whether the target would fit any prompt.
     """
 
     id: str
@@ -118,6 +171,8 @@ class GateRow:
     user: str | None = None
     chosen: str | None = None
     rejected: str | None = None
+    part: Literal["gate", "golden", "retention"] = "gate"
+    target_generic: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +207,8 @@ def check_rows(rows: Sequence[GateRow]) -> None:
         for whose, answer in (("candidate", row.candidate), ("champion", row.champion)):
             _check(answer.score, 1.0, f"row {place}: {whose}'s score")
             _check(answer.nll_per_token, math.inf, f"row {place}: {whose}'s NLL per token")
+            for name, number in answer.measures.items():
+                _check(abs(number), math.inf, f"row {place}: {whose}'s {name}")  # of these, kl may be below 0
             for name, text in (("chosen", answer.chosen), ("rejected", answer.rejected)):
                 _check(None if text is None else text.nll, math.inf, f"row {place}: {whose}'s NLL of the {name} text")
 

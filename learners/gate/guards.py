@@ -1,19 +1,17 @@
-"""Guards: what must not get worse while the primary gets better. Length, collapse, sub-checks.
+"""Guards: what must not get worse while the primary gets better. Length, collapse, generic content, KL, sub-checks.
 
 Why they need proof: six guards that each must prove themselves harmless at 60 prompts let 1 % of equal candidates
 through. So a guard rejects on evidence of harm alone: the bound of its bootstrap, not its estimate, must lie beyond
 the stated threshold. Answers are measured against the texts that humans wrote where there are ten or more, else
-against the champion's answers; sub-checks always against the champion's.
+against the champion's answers; sub-checks always against the champion's. KL is one number of the training, not a mean
+over prompts: it has no bound, its limit is plain.
 
-Limits: words are runs of letters and digits, so text written without spaces shows no collapse here; the first 2,000
-words of an answer and the 2,000 most frequent words count.
+Limits: text written without spaces shows no collapse here (`words`). What generic content cannot see is in `generic`.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -22,14 +20,14 @@ import numpy as np
 
 from .evidence import Answer, GateRow, GateSettings
 from .statistics import Floats, Paired, is_worse
+from .words import count_words, likeness, vocabulary
 
 MIN_HUMAN_TEXTS = 10
 MAX_HUMAN_TEXTS = 500  # the rows' own first, then those given, in their order
 MIN_CHECKED_ROWS = 10
 _DRAWS = 200
 _CLEARLY_FARTHER = math.log(1.1)  # a tenth farther from the reference than the champion
-_WORD = re.compile(r"\w+|[^\w\s]")
-_MAX_WORDS = 2000
+_MOST_GENERIC = 0.5  # where more than this share of the humans' own texts is generic, the measure does not fit the task
 _CUT = "length"  # the finish reason of an answer that ran into the token limit
 
 
@@ -47,18 +45,28 @@ class Guard:
 
 
 def read_guards(
-    rows: Sequence[GateRow], human_texts: Sequence[str], settings: GateSettings, budget: float, seed: int
+    rows: Sequence[GateRow],
+    human_texts: Sequence[str],
+    settings: GateSettings,
+    budget: float,
+    seed: int,
+    kl: float | None = None,
 ) -> tuple[Guard, ...]:
-    """All guards that have something to read; together they call harm where there is none in at most `budget`."""
+    """All guards that have something to read; together they call harm where there is none in at most `budget`.
+
+    `kl` is how far training moved the candidate from where it began, in nats per token, where that is known.
+    """
     if not rows:
         return ()
-    checks = _checks_of(rows)
-    level = budget / (3 + len(checks))
+    checks, generic = _checks_of(rows), _generic_of(rows)
+    level = budget / (3 + (generic is not None) + len(checks))
     against, reference = _reference(rows, human_texts)
     candidate, champion = [r.candidate.text for r in rows], [r.champion.text for r in rows]
     found = [_length(candidate, champion, reference, against, settings.length_ratio, level)]
     found += _collapse(candidate, reference, against, settings, level, seed)
+    found += [_generic_guard(*generic, settings.generic_rise, level)] if generic is not None else []
     found += [_sub_check(name, pairs, settings.sub_check_drop, level) for name, pairs in checks.items()]
+    found += [_kl_guard(kl, settings.max_kl)] if kl is not None else []
     return tuple(found)
 
 
@@ -109,8 +117,8 @@ def _collapse(
     seed: int,
 ) -> list[Guard]:
     """Both signs of collapse, each with the spread of its bootstrap over whole answers."""
-    words = _vocabulary([*candidate, *reference])
-    said, expected = _count_words(candidate, words), _count_words(reference, words)
+    words = vocabulary([*candidate, *reference])
+    said, expected = count_words(candidate, words), count_words(reference, words)
     random = np.random.default_rng(seed)
     drawn = random.multinomial(len(said), np.full(len(said), 1 / len(said)), size=_DRAWS)
     of_reference = random.multinomial(len(said), np.full(len(expected), 1 / len(expected)), size=_DRAWS)
@@ -155,27 +163,6 @@ def _similarity_guard(values: Floats, references: Floats, limit: float, against:
     )
 
 
-def _vocabulary(texts: Sequence[str]) -> dict[str, int]:
-    counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(_words(text))
-    return {word: place for place, (word, _) in enumerate(counts.most_common(_MAX_WORDS))}
-
-
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())[:_MAX_WORDS]
-
-
-def _count_words(texts: Sequence[str], words: dict[str, int]) -> Floats:
-    """Shape (texts, words)."""
-    counts = np.zeros((len(texts), len(words)))
-    for place, text in enumerate(texts):
-        for word, times in Counter(_words(text)).items():
-            if word in words:
-                counts[place, words[word]] = times
-    return counts
-
-
 def _entropies(counts: Floats, drawn: Floats) -> Floats:
     """Entropy in bits of the words of all drawn answers together; one number per draw."""
     totals = drawn @ counts
@@ -186,10 +173,7 @@ def _entropies(counts: Floats, drawn: Floats) -> Floats:
 
 def _self_similarities(counts: Floats, drawn: Floats) -> Floats:
     """Mean cosine of the word counts of two different answers, one number per draw; two empty answers are alike."""
-    norms = np.linalg.norm(counts, axis=1, keepdims=True)
-    unit = np.divide(counts, norms, out=np.zeros_like(counts), where=norms > 0)
-    alike = unit @ unit.T + np.outer(norms == 0, norms == 0)
-    np.fill_diagonal(alike, 0.0)
+    alike = likeness(counts)
     pairs = drawn.sum(axis=1) ** 2 - (drawn**2).sum(axis=1)
     return np.asarray(((drawn @ alike) * drawn).sum(axis=1) / np.maximum(pairs, 1))
 
@@ -222,6 +206,57 @@ def _sub_check(name: str, pairs: Paired, drop: float, level: float) -> Guard:
         against="champion",
         harmed=is_worse(pairs, by=drop, level=level),
         words=f"sub-check {name} passes {abs(pairs.mean):.0%} {'less' if pairs.mean < 0 else 'more'} often",
+    )
+
+
+def _generic_of(rows: Sequence[GateRow]) -> tuple[Paired, float, Paired | None, float] | None:
+    """Of generic answers, where it can be told and fits the task: candidate minus champion, the champion's rate,
+    candidate minus humans where ten or more wrote, and the humans' rate."""
+    told = [row for row in rows if "generic" in row.candidate.measures and "generic" in row.champion.measures]
+    if len(told) < MIN_CHECKED_ROWS:
+        return None
+    own = np.array([row.candidate.measures["generic"] for row in told])
+    before = np.array([row.champion.measures["generic"] for row in told])
+    weights = np.array([row.weight for row in told])
+    champion = float(np.average(before, weights=weights))
+    wrote = np.array([row.target_generic is not None for row in told])
+    if wrote.sum() < MIN_CHECKED_ROWS:
+        return Paired(own - before, weights), champion, None, 0.0
+    human = np.array([float(bool(row.target_generic)) for row in told])[wrote]
+    rate = float(np.average(human, weights=weights[wrote]))
+    beside = Paired(own[wrote] - human, weights[wrote])
+    return (Paired(own - before, weights), champion, beside, rate) if rate <= _MOST_GENERIC else None
+
+
+def _generic_guard(
+    pairs: Paired, champion: float, beside: Paired | None, human: float, rise: float, level: float
+) -> Guard:
+    """Harm is more than of the champion's *and* of the humans' own: to become like them is none."""
+    value = champion + pairs.mean
+    harmed = is_worse(pairs.flipped(), by=rise, level=level)
+    if beside is not None:
+        harmed = harmed and is_worse(beside.flipped(), by=rise, level=level)
+    return Guard(
+        name="generic",
+        value=value,
+        reference=champion,
+        limit=max(champion, human) + rise,
+        against="champion" if beside is None else "champion and human targets",
+        harmed=harmed,
+        words=f"{value:.0%} of the answers would fit any prompt, {champion:.0%} of the champion's"
+        + (f", {human:.0%} of the human targets" if beside is not None else ""),
+    )
+
+
+def _kl_guard(kl: float, limit: float) -> Guard:
+    return Guard(
+        name="kl",
+        value=kl,
+        reference=0.0,
+        limit=limit,
+        against="where training began",
+        harmed=not kl <= limit,  # NaN too
+        words=f"training moved it by {kl:.2f} nats per token",
     )
 
 

@@ -20,9 +20,11 @@ from storage.records import Look
 
 from .evidence import Answer, GateRow, GateSettings, Judgement, Primary, check_rows
 from .guards import Guard, read_guards
+from .measures import report_measures
+from .noninferiority import Kept, read_kept
 from .pairs import read_pairs
 from .shares import cap_shares
-from .statistics import Paired, Proof, bootstrap_bound, detectable_gain, prove, spend
+from .statistics import Floats, Paired, Proof, bootstrap_bound, detectable_gain, is_worse, prove, spend
 
 GROWTH = 1.5  # a held candidate is looked at again when its gate has grown by half
 MIN_EFFECTIVE = 8  # weighted rows that say less than this many equal ones decide nothing
@@ -70,26 +72,42 @@ def judge(
     max_share_per_user: float = 1.0,
     human_texts: Sequence[str] = (),
     entries: int | None = None,
+    kl: float | None = None,
+    screened: bool | None = None,
 ) -> Judgement:
     """The verdict on these rows, as look number `len(earlier_looks) + 1`.
 
     `human_texts` are the targets of train and dev, for the guards; `max_share_per_user` caps what one user's rows can
     weigh; `seed` serves the collapse guards' bootstrap alone; `entries` is how many the gate holds where it holds more
-    than these rows. Raises EvidenceError for NaN and numbers out of range.
+    than these rows; `kl` is how far training moved the candidate. `screened` is None where there was no screen, False
+    where it was passed, True where the candidate was clearly worse on it: then these rows are the screen.
+    Raises EvidenceError for NaN and numbers out of range.
     """
     if not settings.enabled:
         return Judgement(
             "promote", "the gate is off (gate.enabled: false): promoted unseen", None, 0, entries or 0, False
         )
     check_rows(rows)
-    reading = _read(rows, settings, max_share_per_user)
-    short = _too_little(reading, len(rows), settings)
+    asked = [row for row in rows if row.part == "gate"]
+    reading = _read(asked, settings, max_share_per_user)
+    if screened:
+        return _failed_screen(reading, settings, max(entries or 0, reading.pairs.count))
+    short = _too_little(reading, len(asked), settings)
     if short:
         return short
     look = len(earlier_looks) + 1
     budget = settings.alpha * spend(look, settings.looks)
-    guards = read_guards(reading.rows, human_texts, settings, budget, seed)
-    return _verdict(reading, rows, guards, look, settings, max(entries or 0, reading.pairs.count))
+    guards = read_guards(reading.rows, human_texts, settings, budget, seed, kl)
+    kept = _read_kept(rows, settings)
+    entries = max(entries or 0, reading.pairs.count)
+    return _verdict(reading, asked, guards, kept, look, settings, entries, screened is not None)
+
+
+def clearly_worse(rows: Sequence[GateRow], settings: GateSettings, max_share_per_user: float, level: float) -> bool:
+    """Whether a screen of these rows proves, at error `level`, that the candidate is worse: no more need be asked."""
+    check_rows(rows)
+    pairs = _read(rows, settings, max_share_per_user).pairs
+    return pairs.count >= MIN_EFFECTIVE and pairs.effective >= MIN_EFFECTIVE and is_worse(pairs, by=0.0, level=level)
 
 
 def _read(rows: Sequence[GateRow], settings: GateSettings, max_share: float) -> _Reading:
@@ -140,6 +158,38 @@ def _nll(row: GateRow, answer: Answer) -> float | None:
     return answer.chosen.nll_per_token
 
 
+def _failed_screen(reading: _Reading, settings: GateSettings, entries: int) -> Judgement:
+    proof = prove(reading.pairs, settings.alpha, 1, settings.looks)
+    report = _report(reading, (), (), 1, proof) | {"screened": True}
+    words = f"clearly worse than the champion on a screen: {_said(reading)}; the other prompts were not asked"
+    return replace(_base(reading, report, entries), verdict="reject", reason=words)
+
+
+def _read_kept(rows: Sequence[GateRow], settings: GateSettings) -> tuple[Kept, ...]:
+    """The golden file by how alike the answers are to the targets, retention by how likely the targets are."""
+    found = (
+        _kept("golden", [_both(row, "similarity") for row in rows if row.part == "golden"], settings.golden_margin),
+        _kept("retention", [_both_likely(row) for row in rows if row.part == "retention"], settings.retention_margin),
+    )
+    return tuple(kept for kept in found if kept is not None)
+
+
+def _kept(name: str, worths: Sequence[tuple[float | None, float | None]], margin: float) -> Kept | None:
+    sides: Floats = np.array([(a, b) for a, b in worths if a is not None and b is not None], dtype=np.float64)
+    if not len(sides):
+        return None
+    pairs = Paired(sides[:, 0] - sides[:, 1], np.ones(len(sides)))
+    return read_kept(name, pairs, float(sides[:, 1].mean()), float(sides[:, 0].mean()), margin)
+
+
+def _both(row: GateRow, measure: str) -> tuple[float | None, float | None]:
+    return row.candidate.measures.get(measure), row.champion.measures.get(measure)
+
+
+def _both_likely(row: GateRow) -> tuple[float | None, float | None]:
+    return _worth(row, row.candidate, "nll"), _worth(row, row.champion, "nll")
+
+
 _UNITS = {
     "validator": "prompts with a validator's score",
     "nll": "prompts with a human text",
@@ -164,13 +214,15 @@ def _verdict(
     reading: _Reading,
     rows: Sequence[GateRow],
     guards: Sequence[Guard],
+    kept: Sequence[Kept],
     look: int,
     settings: GateSettings,
     entries: int,
+    screened: bool,
 ) -> Judgement:
-    proof = prove(reading.pairs, settings.alpha, look, settings.looks)
-    harmed = [guard for guard in guards if guard.harmed]
-    report = _report(reading, guards, look, proof)
+    proof = prove(reading.pairs, settings.alpha, look, settings.looks, screened=screened)
+    harmed, lost = [guard for guard in guards if guard.harmed], [one for one in kept if not one.passed]
+    report = _report(reading, guards, kept, look, proof)
     if (pairs := read_pairs(rows)) is not None:
         report["pair_accuracy"] = pairs
     base = _base(reading, report, entries)
@@ -178,6 +230,8 @@ def _verdict(
         return replace(base, verdict="reject", reason=f"guard: {harmed[0].words}; {_said(reading)}")
     if proof.worse:
         return replace(base, verdict="reject", reason=f"worse than the champion: {_said(reading)}")
+    if lost:
+        return replace(base, verdict="reject", reason=f"{lost[0].words}; {_said(reading)}")
     if proof.better:
         return replace(base, verdict="promote", reason=f"better than the champion: {_said(reading)}")
     return _held(base, reading, look, settings, report["detectable_gain"])
@@ -237,7 +291,9 @@ def _interval(pairs: Paired) -> tuple[float, float]:
     return bootstrap_bound(pairs, 0.025), bootstrap_bound(pairs, 0.975)
 
 
-def _report(reading: _Reading, guards: Sequence[Guard], look: int, proof: Proof) -> dict[str, Any]:
+def _report(
+    reading: _Reading, guards: Sequence[Guard], kept: Sequence[Kept], look: int, proof: Proof
+) -> dict[str, Any]:
     """Numbers for `updates show` and the manifest; no text of any user."""
     report: dict[str, Any] = {
         "look": look,
@@ -248,6 +304,8 @@ def _report(reading: _Reading, guards: Sequence[Guard], look: int, proof: Proof)
         "alpha_of_look": proof.level,
         "detectable_gain": detectable_gain(reading.pairs.cautious(), proof.level),
         "guards": [asdict(guard) for guard in guards],
+        "kept": [asdict(one) for one in kept],
+        "measures": report_measures(reading.rows),
     }
     if reading.primary != "validator":
         report["nll_per_token"] = {side: _mean_nll(reading, side) for side in ("champion", "candidate")}

@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 
 ONE_POINT = 0.01  # one point of 100, in the unit of every score
 RUN_LENGTH = 50  # candidates one point worse ...
+SCREEN_SHARE = 0.2  # of what the first look may wrongly reject
 RUN_ERROR = 0.05  # ... of which a run contains a promotion in fewer cases than this
 
 _NORMAL = NormalDist()
@@ -192,13 +193,15 @@ def promotion_level(paired: Paired, alpha: float, look: int, looks: int) -> floa
     a run of 50 such candidates without a promotion in 95 % of cases, 1 - 0.95^(1/50) = 0.00103 each. With few or noisy
     rows a point is nothing and the second rules; with very many the first does.
     """
-    share, effective = spend(look, looks), paired.effective
-    degrees = effective - 1
+    return expanded(needed_t(paired.effective, paired.standard_error, alpha, look, looks), paired.effective)
+
+
+def needed_t(effective: float, error: float, alpha: float, look: int, looks: int) -> float:
+    """What t = mean / error must pass before a candidate is promoted, from n_eff and the standard error alone."""
+    share, degrees = spend(look, looks), effective - 1
     each = 1 - (1 - RUN_ERROR) ** (1 / RUN_LENGTH)
-    error = paired.standard_error
     head_start = ONE_POINT / error if error > 0 else math.inf
-    needed = max(t_quantile(alpha * share, degrees), t_quantile(each * share, degrees) - head_start)
-    return expanded(needed, effective)
+    return max(t_quantile(alpha * share, degrees), t_quantile(each * share, degrees) - head_start)
 
 
 def is_worse(paired: Paired, by: float, level: float) -> bool:
@@ -223,14 +226,23 @@ class Proof:
         return self.tail < self.level
 
 
-def prove(paired: Paired, alpha: float, look: int, looks: int) -> Proof:
-    """Whether the candidate is proven better, or worse, at this look; neither, most often, for want of evidence."""
+def prove(paired: Paired, alpha: float, look: int, looks: int, *, screened: bool = False) -> Proof:
+    """Whether the candidate is proven better, or worse, at this look; neither, most often, for want of evidence.
+
+    `screened`: it has passed a screen, which has spent its share of what this look may wrongly reject.
+    """
     cautious = paired.cautious()
+    left = 1 - SCREEN_SHARE if screened else 1.0
     return Proof(
         tail=bootstrap_tail(cautious),
         level=promotion_level(cautious, alpha, look, looks),
-        worse=is_worse(paired, by=0.0, level=alpha * spend(look, looks)),
+        worse=is_worse(paired, by=0.0, level=alpha * spend(look, looks) * left),
     )
+
+
+def screen_level(alpha: float, looks: int) -> float:
+    """The error at which a screen before the first look rejects: taken from that look, so nothing is added."""
+    return alpha * spend(1, looks) * SCREEN_SHARE
 
 
 def detectable_gain(paired: Paired, level: float) -> float:

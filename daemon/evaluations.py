@@ -1,0 +1,108 @@
+"""An evaluate job as it is handed out, and what of its answers is kept as scores. Pure but for the paths it names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from daemon.config import Config, TaskConfig
+from learners import job as contract
+from learners.gate import GateRow, screen_level
+from storage.artifacts import Artifacts
+from storage.records import Adapter, Look, Score, Update
+
+ANSWER_TOKENS = 512
+KEPT_ANSWERS = "answers"  # folder beside the job directories (`learners.training.kept_answers`)
+
+
+def evaluate_job(
+    update: Update,
+    attempt: int,
+    config: Config,
+    task: TaskConfig,
+    contenders: tuple[contract.Contender, contract.Contender],
+    looks: Sequence[Look],
+    engine_url: str,
+    jobs: Path,
+) -> contract.EvaluateJob:
+    """For candidate and champion, in this order; `jobs` is the folder of job directories."""
+    return contract.EvaluateJob(
+        task=update.task,
+        update_id=update.update_id,
+        attempt=attempt,
+        threads=1,
+        time_limit_s=config.updates.time_limit,
+        engine=contract.EngineAddress(url=engine_url),
+        candidate=contenders[0],
+        champion=contenders[1],
+        validator=task.validator and contract.ValidatorChoice(**task.validator.model_dump()),
+        sampling=contract.SamplingChoice(max_tokens=min(ANSWER_TOKENS, config.model.max_context)),
+        similarity=config.similarity,
+        screen=_screen(update, task, looks),
+        kept_answers=str(jobs / KEPT_ANSWERS),
+    )
+
+
+def _screen(update: Update, task: TaskConfig, looks: Sequence[Look]) -> contract.Screen | None:
+    """Before a first look alone: whoever was held has shown that it is not clearly worse."""
+    if looks or not task.gate.screen:
+        return None
+    return contract.Screen(
+        prompts=task.gate.screen,
+        level=screen_level(task.gate.alpha, task.gate.looks),
+        seed=update.update_id,
+        primary=task.gate.primary,
+        max_share_per_user=task.batching.max_share_per_user,
+    )
+
+
+def contender(adapter: Adapter, artifacts: Artifacts, served: Mapping[str, str]) -> contract.Contender:
+    """An adapter as a job names it; `served` are the engine's names of adapters."""
+    path = artifacts.path_of(adapter)
+    return contract.Contender(
+        name=adapter.name,
+        path=str(path) if path else None,
+        engine_model=served.get(adapter.name),
+        identity=_identity(adapter),
+    )
+
+
+def _identity(adapter: Adapter) -> str:
+    """What decides its answers: the base and the adapter's files."""
+    return hashlib.sha256(json.dumps([adapter.base_hash, sorted(adapter.files.items())]).encode()).hexdigest()
+
+
+def kl_of(update: Update) -> float | None:
+    """The farthest that training, or one phase of it, moved the candidate from where that began; nats per token."""
+    training: dict[str, Any] = update.report.get("training", {})
+    found = [training.get("kl"), *(phase.get("kl") for phase in training.get("phases", ()))]
+    return max((float(kl) for kl in found if kl is not None), default=None)
+
+
+def scores_of(candidate: str | None, champion: str, rows: Sequence[GateRow], now: datetime) -> list[Score]:
+    """Mean validator scores of both, where there is a validator, and what they are worth on golden and retention."""
+    sides = [(candidate, "candidate"), (champion, "champion")]
+    return [
+        Score(name, metric, fmean(values), len(values), now)
+        for name, side in sides
+        for metric, values in _worths(rows, side).items()
+        if name and values
+    ]
+
+
+def _worths(rows: Sequence[GateRow], side: str) -> dict[str, list[float]]:
+    said = [(row.part, getattr(row, side)) for row in rows]
+    golden = [one.measures.get("similarity") for part, one in said if part == "golden"]
+    return {
+        "validator": [one.score for part, one in said if part == "gate" and one.score is not None],
+        "golden": [value for value in golden if value is not None],
+        "retention": [
+            math.exp(-one.nll_per_token) for part, one in said if part == "retention" and one.nll_per_token is not None
+        ],
+    }
