@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 STAMP := $(VENV)/.installed
 
-.PHONY: install run test check docs format soak e2e bench bench-intake bench-update bench-start clean help
+.PHONY: install run test check docs format soak e2e bench bench-intake bench-update bench-start bench-gate clean help
 
 help:            ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 16
@@ -56,6 +56,9 @@ bench-update: install ## what an update costs beyond training
 
 bench-start: install ## ready time and memory
 	$(BIN)/python -m bench.start $(BENCH)
+
+bench-gate: install ## what the gate sees and how often it errs, simulated; into docs/gate.md. BENCH=--quick, or a smaller --candidates
+	$(BIN)/python -m bench.gate --write $(BENCH)
 
 clean:           ## remove what these targets made
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .cache adaptd-demo

@@ -125,12 +125,17 @@ def finish(report: Report, chosen: argparse.Namespace) -> None:
 
 def write_into(page: Path, report: Report) -> None:
     """Replace the benchmark's table in a page; ValueError where the page has no place for it."""
-    begin, end = f"<!-- bench.{report.bench}: begin -->", f"<!-- bench.{report.bench}: end -->"
+    write_between(page, report.bench, report.markdown())
+
+
+def write_between(page: Path, bench: str, text: str) -> None:
+    """Replace what stands between a benchmark's marks in a page; ValueError where it has none."""
+    begin, end = f"<!-- bench.{bench}: begin -->", f"<!-- bench.{bench}: end -->"
     before, found, rest = page.read_text(encoding="utf-8").partition(begin)
     _, closed, after = rest.partition(end)
     if not found or not closed:
         raise ValueError(f"{page} has no {begin} ... {end}; put both lines where the table belongs")
-    page.write_text(f"{before}{begin}\n\n{report.markdown()}\n\n{end}{after}", encoding="utf-8")
+    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
 
 
 @contextmanager

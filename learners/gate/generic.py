@@ -11,8 +11,8 @@ An answer is *generic* when either holds:
 Why this: inverse document frequency is what dialogue research measures specific words by (Zhang et al. 2018, "Learning
 to Control the Specificity in Neural Response Generation"); asking whether *another* prompt would do as well makes it a
 yes or no that needs no scale, as in the next-utterance test of Lowe et al. 2015. A word is its first five characters,
-which stands in for a stemmer in most European languages (McNamee and Mayfield 2004); CamelCase and snake_case are taken
-apart; in scripts without spaces every character is a word.
+which stands in for a stemmer in most European languages (McNamee and Mayfield 2004); CamelCase, snake_case and
+trailing numbers are taken apart; in scripts without spaces every character is a word.
 
 Limits: it sees words, not sense. An answer in another language than its prompt, a label ("yes"), a summary in other
 words may all be right and generic here; so a rate is only read beside that of the champion and of humans on the same
@@ -37,7 +37,7 @@ NO_BETTER = 1.5  # times the average of the other prompts' fit, up to which the 
 SAME_SHARE, SAME_LEAST = 0.1, 2
 _STEM = 5
 _MAX_PIECES = 4000
-_JOINT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_")
+_JOINT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[^\W\d_])(?=\d)|_")
 
 
 def find_generic(prompts: Sequence[str], answers: Sequence[str]) -> list[bool | None]:

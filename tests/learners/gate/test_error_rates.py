@@ -2,7 +2,8 @@
 
 import pytest
 
-from bench.gate import KINDS, RUN, simulate
+from bench.gate import RUN, simulate
+from bench.gate_candidates import KINDS
 
 HONEST = [kind for kind in KINDS if kind != "disastrous"]
 
