@@ -7,7 +7,8 @@
 | generic | the generated answer: would it fit any prompt (`generic`) | 0 or 1 |
 | self_similarity | the generated answer: mean cosine of its word counts with the other answers' | [0, 1] |
 | length, tokens | the generated answer | characters, tokens |
-| nll_per_token, perplexity, entropy | the human target under the adapter | nats, exp(nats), nats |
+| nll_per_token, entropy | the human target under the adapter | nats |
+| perplexity | exp of the mean nll_per_token | |
 | kl | the candidate's own answer: log p(candidate) - log p(champion) | nats per token |
 
 `exact` ignores white space at both ends. `kl` is the mean log-ratio along what the candidate says; were answers drawn
@@ -90,9 +91,11 @@ def _self_similarity(texts: Sequence[str]) -> list[float | None]:
 def report_measures(rows: Sequence[GateRow]) -> dict[str, dict[str, Any]]:
     """By measure: weighted means of `champion`, `candidate`, their `difference` with its `error` (half of a 95 %
     interval), over the `prompts` in which both have it; of `kl`, the candidate's mean alone."""
-    sides = [(values_of(row.candidate), values_of(row.champion), row.weight) for row in rows if row.weight > 0]
+    sides = [(_values_of(row.candidate), _values_of(row.champion), row.weight) for row in rows if row.weight > 0]
     names = list(dict.fromkeys(name for candidate, _, _ in sides for name in candidate))
     found = {name: _compare([(a[name], b[name], w) for a, b, w in sides if name in a and name in b]) for name in names}
+    if "nll_per_token" in found:
+        found["perplexity"] = _perplexity(found["nll_per_token"])
     if alone := [(a["kl"], w) for a, _, w in sides if "kl" in a]:
         values, weights = (np.array(each) for each in zip(*alone, strict=True))
         found["kl"] = {"candidate": float(np.average(values, weights=weights)), "prompts": len(alone)}
@@ -114,11 +117,17 @@ def _compare(found: Sequence[tuple[float, float, float]]) -> dict[str, Any]:
     }
 
 
+def _perplexity(nll: dict[str, Any]) -> dict[str, Any]:
+    """Of the mean NLL, as it is defined; a mean of perplexities would be that of the one worst text."""
+    before, after = (math.exp(min(nll[side], 700.0)) for side in ("champion", "candidate"))
+    return nll | {"champion": before, "candidate": after, "difference": after - before, "error": None}
+
+
 def _mean(values: Floats, weights: Floats) -> float:
     return float(np.average(values, weights=weights))
 
 
-def values_of(answer: Answer) -> dict[str, float]:
+def _values_of(answer: Answer) -> dict[str, float]:
     """Every number that is known of one answer, by its name."""
     found: dict[str, float | None] = {
         "score": answer.score,
@@ -126,6 +135,5 @@ def values_of(answer: Answer) -> dict[str, float]:
         "length": float(len(answer.text)),
         "tokens": None if answer.tokens is None else float(answer.tokens),
         "nll_per_token": answer.nll_per_token,
-        "perplexity": None if answer.nll_per_token is None else math.exp(min(answer.nll_per_token, 700.0)),
     }
     return {name: value for name, value in found.items() if value is not None}

@@ -46,7 +46,7 @@ class Kept:
         scores = f"{100 * self.champion:.1f} -> {100 * self.candidate:.1f} of 100 on {self.items} items"
         if self.passed:
             return f"{self.name}: {scores}"
-        return f"{self.name}: {scores}, which does not prove a loss of less than {100 * self.margin:.1f} points"
+        return f"{self.name}: {scores}; a loss of {100 * self.margin:.1f} points cannot be excluded"
 
 
 def read_kept(name: str, pairs: Paired, champion: float, candidate: float, margin: float) -> Kept | None:

@@ -186,6 +186,8 @@ def test_a_look_is_taken_once(store: Store) -> None:
     for reading in readings:
         store.write(lambda tx, reading=reading: updates.save_look(tx, reading))  # type: ignore[misc]
     assert store.read(lambda tx: updates.looks(tx, number)) == readings
+    assert store.read(lambda tx: updates.last_looks(tx, "erd", 1)) == readings[1:]
+    assert store.read(lambda tx: updates.last_looks(tx, "sql", 5)) == []
     with pytest.raises(StaleUpdate, match="look 1"):
         store.write(lambda tx: updates.save_look(tx, readings[0]))
 

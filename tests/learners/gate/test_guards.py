@@ -129,3 +129,54 @@ def test_a_sub_check_in_a_handful_of_rows_is_not_read() -> None:
         "entropy",
         "self-similarity",
     }
+
+
+def with_generic(candidate: float, champion: float, human: float | None = None, count: int = 100) -> list[GateRow]:
+    """Rows of which these shares are generic."""
+    return [
+        replace(
+            row,
+            candidate=replace(row.candidate, measures={"generic": float(at < candidate * count)}),
+            champion=replace(row.champion, measures={"generic": float(at < champion * count)}),
+            target_generic=None if human is None else at < human * count,
+        )
+        for at, row in enumerate(rows(lambda at: text(at + 5), count=count))
+    ]
+
+
+def test_many_more_answers_that_fit_any_prompt_are_harm() -> None:
+    guard = read(with_generic(0.4, 0.05))["generic"]
+    assert guard.harmed
+    assert guard.words == "40% of the answers would fit any prompt, 5% of the champion's"
+    assert guard.limit == pytest.approx(0.1)
+
+
+def test_a_few_more_generic_answers_are_not_proven() -> None:
+    assert not read(with_generic(0.08, 0.05))["generic"].harmed
+    assert not read(with_generic(0.05, 0.4))["generic"].harmed
+
+
+def test_who_is_as_generic_as_humans_are_does_no_harm() -> None:
+    guard = read(with_generic(0.4, 0.05, human=0.4))["generic"]
+    assert (guard.harmed, guard.against) == (False, "champion and human targets")
+    assert read(with_generic(0.4, 0.05, human=0.0))["generic"].harmed
+
+
+def test_where_most_human_texts_are_generic_the_measure_does_not_fit_the_task() -> None:
+    assert "generic" not in read(with_generic(1.0, 0.0, human=0.6))
+
+
+def test_a_flood_of_one_user_s_generic_targets_does_not_turn_the_guard_off() -> None:
+    """Weights are capped before guards read them, so the flood counts as a fifth here."""
+    flooded = [
+        replace(row, weight=0.25 / 0.75 * 0.25 if at >= 25 else 1.0, target_generic=at >= 25)
+        for at, row in enumerate(with_generic(0.6, 0.0))
+    ]
+    assert "generic" in read(flooded)
+
+
+def test_training_that_moved_the_adapter_too_far_is_harm() -> None:
+    given = rows(lambda at: text(at + 5))
+    for kl, expected in ((3.0, False), (8.5, True), (float("nan"), True)):
+        (guard,) = (g for g in read_guards(given, [], SETTINGS, BUDGET, seed=1, kl=kl) if g.name == "kl")
+        assert (guard.harmed, guard.limit) == (expected, SETTINGS.max_kl)

@@ -1,11 +1,23 @@
 """Promote what is proven better, reject what is proven worse, hold the rest, and say why."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from learners.gate import EvidenceError, GateSettings, Judgement, judge, wait_for
+from learners.gate import (
+    Answer,
+    EvidenceError,
+    GateRow,
+    GateSettings,
+    Judgement,
+    clearly_worse,
+    judge,
+    screen_level,
+    wait_for,
+)
+from learners.gate.statistics import Paired, normal_tail, prove
 
 from .evidence_rows import labelled, look, scored
 
@@ -198,3 +210,68 @@ def test_the_report_holds_numbers_and_no_answers() -> None:
     assert report["bootstrap_tail"] < report["alpha_of_look"] < 0.025
     assert {guard["name"] for guard in report["guards"]} == {"length", "entropy", "self-similarity"}
     assert rows[5].candidate.text not in str(report)
+
+
+def kept(name: str, champion: float, candidate: float, count: int = 40) -> list[GateRow]:
+    """Rows of the golden file (similarity) or the retention set (likelihood), a little noisy."""
+    found = []
+    for at, one in enumerate(noise(count, 0.02, seed=3)):
+        sides = [
+            Answer("", measures={"similarity": min(1.0, max(0.0, worth))})
+            if name == "golden"
+            else Answer("", nll_per_token=-math.log(max(1e-9, worth)))
+            for worth in (candidate + one, champion)
+        ]
+        found.append(GateRow(f"{name}-{at}", 1.0, *sides, target="t", part=name))  # type: ignore[arg-type]
+    return found
+
+
+@pytest.mark.parametrize("name", ["golden", "retention"])
+def test_a_better_candidate_that_loses_what_must_be_kept_is_rejected(name: str) -> None:
+    better = scored([0.8 + one for one in noise(60, 0.05)], [0.6] * 60)
+    lost = judge([*better, *kept(name, 0.6, 0.4)], (), SETTINGS, seed=0)
+    assert lost.verdict == "reject"
+    assert lost.reason.startswith(f"{name}: 60.0 -> 39.9 of 100 on 40 items")
+    assert "a loss of 5.0 points cannot be excluded" in lost.reason
+    equal = judge([*better, *kept(name, 0.6, 0.6)], (), SETTINGS, seed=0)
+    assert (equal.verdict, equal.prompts) == ("promote", 60)
+    (told,) = equal.report["kept"]
+    assert (told["name"], told["items"], told["passed"]) == (name, 40, True)
+
+
+def test_a_candidate_that_failed_its_screen_is_rejected_on_what_was_asked() -> None:
+    rows = scored([0.3 + one for one in noise(30, 0.05)], [0.8] * 30)
+    judgement = judge(rows, (), GateSettings(min_prompts=60), seed=0, screened=True, entries=200)
+    assert (judgement.verdict, judgement.spent_look, judgement.prompts, judgement.entries) == ("reject", True, 30, 200)
+    assert judgement.reason.startswith("clearly worse than the champion on a screen: validator 80.0 -> 2")
+
+
+def test_a_screen_needs_proof_at_its_own_level() -> None:
+    level = screen_level(SETTINGS.alpha, SETTINGS.looks)
+    assert level == pytest.approx(0.005)
+    slight = scored([0.75 + one for one in noise(30, 0.14)], [0.8] * 30)
+    assert not clearly_worse(slight, SETTINGS, 1.0, level)
+    assert clearly_worse(scored([0.5 + one for one in noise(30, 0.14)], [0.8] * 30), SETTINGS, 1.0, level)
+
+
+def test_a_passed_screen_has_spent_its_share_of_what_the_look_may_reject() -> None:
+    assert prove_level(screened=True) == pytest.approx(0.8 * prove_level(screened=False), rel=0.01)
+
+
+def prove_level(*, screened: bool) -> float:
+    """Where, between hold and reject, the first look's error lies: found by moving the mean of fixed differences."""
+    values = np.array(noise(400, 0.14))
+    values -= values.mean()
+    low, high = -0.1, 0.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        worse = prove(Paired(values + middle, np.ones(400)), 0.05, 1, 3, screened=screened).worse
+        low, high = (middle, high) if worse else (low, middle)
+    against = Paired(values + high, np.ones(400)).flipped().cautious()
+    return normal_tail(against.mean / against.standard_error)
+
+
+def test_the_report_has_the_measures_of_both() -> None:
+    measures = verdict_of_gain(0.1, 60).report["measures"]
+    assert measures["score"]["difference"] == pytest.approx(0.1, abs=0.02)
+    assert {"length", "score"} <= measures.keys()

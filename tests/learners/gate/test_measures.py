@@ -63,7 +63,7 @@ def test_the_report_has_means_differences_and_errors_of_what_both_have() -> None
     ]
     found = report_measures(gate_rows(pairs))
     assert found["perplexity"] == pytest.approx(
-        {"champion": 2.0, "candidate": 1.0, "difference": -1.0, "error": 0.0, "prompts": 20}
+        {"champion": 2.0, "candidate": 1.0, "difference": -1.0, "error": None, "prompts": 20}
     )
     assert found["exact"]["difference"] == 1.0
     assert found["rouge_l"]["champion"] == pytest.approx(0.8)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from learners.engines.client import Answer, EngineModel, Scored
-from learners.engines.errors import EngineUnreachable
+from learners.engines.errors import EngineRefused, EngineUnreachable
 from learners.job import (
     Compared,
     Contender,
@@ -18,6 +18,7 @@ from learners.job import (
     EvaluateResult,
     Likelihood,
     Prompt,
+    Screen,
     ValidatorChoice,
 )
 from learners.job_files import last_progress, read_answers, read_result, write_job, write_prompts
@@ -39,6 +40,7 @@ class FakeEngine:
     served: dict[str, str | None]
     asked: list[int]
     gone = False
+    candidate_nll = 2.0  # a token; the champion's is 2
 
     def __init__(self, url: str, timeout_s: float) -> None:
         if self.gone:
@@ -69,7 +71,12 @@ class FakeEngine:
     def score_what_fits(self, model: str, items: Sequence[tuple[Sequence[Message], str]]) -> list[Scored | None]:
         assert model in self.served
         counts = [len(text.split()) for _, text in items]
-        return [Scored(2.0 * count, count, 0.5) if count < TOO_LONG else None for count in counts]
+        nll = self.candidate_nll if model.startswith("judged") else 2.0
+        jitter = [0.01 * (len(messages[-1].content) % 5) for messages, _ in items]
+        return [
+            Scored((nll + more) * count, count, 0.5) if count < TOO_LONG else None
+            for count, more in zip(counts, jitter if nll != 2.0 else [0.0] * len(items), strict=True)
+        ]
 
 
 @pytest.fixture
@@ -87,6 +94,7 @@ def evaluated(
     champion: Contender,
     validator: ValidatorChoice | None = None,
     prompts: Sequence[Prompt] = PROMPTS,
+    **changes: Any,
 ) -> EvaluateResult:
     job = EvaluateJob(
         task="team/erd",
@@ -95,7 +103,7 @@ def evaluated(
         candidate=Contender(name="team/erd@v4", path="/jobs/5/adapter"),
         champion=champion,
         validator=validator,
-    )
+    ).model_copy(update=changes)
     write_job(directory, job)
     write_prompts(directory, prompts)
     perform(directory)
@@ -203,3 +211,97 @@ def test_equal_prompts_are_answered_once(tmp_path: Path, engine: type[FakeEngine
     evaluated(tmp_path, CHAMPION, prompts=[compared(str(i), "one", "two") for i in range(5)])
     assert engine.asked == [1, 1]
     assert len({answers.candidate.text for answers in read_answers(tmp_path)}) == 1
+
+
+MANY = [
+    Prompt(id=str(at), messages=(Message("user", f"question {at}" + "x" * (at % 7)),), target=f"answer {at}")
+    for at in range(80)
+]
+SCREEN = Screen(prompts=30, level=0.005, seed=1, primary="auto")
+
+
+def test_a_candidate_that_is_clearly_worse_on_the_screen_is_asked_no_more(
+    tmp_path: Path, engine: type[FakeEngine]
+) -> None:
+    engine.candidate_nll = 5.0
+    result = evaluated(tmp_path, CHAMPION, prompts=MANY, screen=SCREEN)
+    assert (result.outcome, result.screened, result.prompts, result.generated) == ("evaluated", True, 30, 60)
+    assert result.reason == "clearly worse on a screen of 30 prompts; 50 others were not asked"
+    assert len(read_answers(tmp_path)) == 30
+    assert engine.served == {"base": None, "erd-v3-ab": "/artifacts/v3"}
+
+
+def test_a_candidate_that_passes_the_screen_is_asked_the_others_and_nothing_twice(
+    tmp_path: Path, engine: type[FakeEngine]
+) -> None:
+    result = evaluated(tmp_path, CHAMPION, prompts=MANY, screen=SCREEN)
+    assert (result.screened, result.prompts, engine.asked) == (False, 80, [30, 30, 50, 50])
+    assert [answers.id for answers in read_answers(tmp_path)] == [prompt.id for prompt in MANY]
+
+
+def test_the_screen_is_a_draw_of_the_gate_s_own_prompts_and_left_out_where_it_saves_little() -> None:
+    golden = [prompt.model_copy(update={"part": "golden"}) for prompt in MANY[:20]]
+    drawn = evaluate.screened_prompts([*golden, *MANY], SCREEN)
+    assert len({prompt.id for prompt in drawn}) == 30
+    assert {prompt.part for prompt in drawn} == {"gate"}
+    assert drawn != MANY[:30]
+    assert drawn == evaluate.screened_prompts([*golden, *MANY], SCREEN)
+    assert evaluate.screened_prompts(MANY[:59], SCREEN) == []
+
+
+def test_what_was_said_to_an_earlier_job_is_not_asked_again(tmp_path: Path, engine: type[FakeEngine]) -> None:
+    known = CHAMPION.model_copy(update={"identity": "c" * 64})
+    kept = {"kept_answers": str(tmp_path / "answers")}
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder in folders:
+        folder.mkdir()
+    first = evaluated(folders[0], known, prompts=MANY[:20], **kept)
+    second = evaluated(folders[1], known, prompts=MANY[:25], **kept)
+    assert (first.generated, first.remembered) == (40, 0)
+    assert second.generated == 25 + 5
+    texts = [[pair.champion.text for pair in read_answers(folder)] for folder in folders]
+    assert texts[1][:20] == texts[0]
+    (tmp_path / "answers" / f"{'c' * 40}.jsonl").unlink()
+    assert evaluated(folders[1], known, prompts=MANY[:25], **kept).generated == 50
+
+
+def test_one_prompt_more_that_is_too_long_does_not_fail_a_job_that_knows_the_others(
+    tmp_path: Path, engine: type[FakeEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, kept = CHAMPION.model_copy(update={"identity": "c" * 64}), {"kept_answers": str(tmp_path / "answers")}
+    evaluated(tmp_path, known, prompts=MANY[:20], **kept)
+
+    def strict(self: FakeEngine, model: str, prompts: Sequence[Sequence[Message]], sampling: Any) -> list[Any]:
+        said = [None if len(prompt[-1].content.split()) >= TOO_LONG else Answer("x", "stop", 1) for prompt in prompts]
+        if said and all(one is None for one in said):
+            raise EngineRefused(400, "too long", "")
+        return said
+
+    monkeypatch.setattr(engine, "generate_what_fits", strict)
+    long = Prompt(id="long", messages=(Message("user", "word " * TOO_LONG),))
+    result = evaluated(tmp_path, known, prompts=[*MANY[:20], long], **kept)
+    assert (result.outcome, result.prompts) == ("evaluated", 20)
+
+
+def test_golden_prompts_are_answered_and_retention_prompts_only_measured(
+    tmp_path: Path, engine: type[FakeEngine]
+) -> None:
+    golden = [MANY[0].model_copy(update={"id": "golden-1", "part": "golden"})]
+    general = [MANY[1].model_copy(update={"id": "retention-1", "part": "retention"})]
+    evaluated(tmp_path, CHAMPION, prompts=[*general, *golden, MANY[2]])
+    of_gate, of_golden, of_retention = read_answers(tmp_path)
+    assert [one.part for one in (of_gate, of_golden, of_retention)] == ["gate", "golden", "retention"]
+    assert of_golden.candidate.measures.similarity is not None
+    assert (of_retention.candidate.text, of_retention.candidate.nll_per_token) == ("", 2.0)
+    assert engine.asked == [2, 2]
+
+
+def test_the_kl_of_an_answer_is_the_log_ratio_along_what_the_candidate_said(
+    tmp_path: Path, engine: type[FakeEngine]
+) -> None:
+    engine.candidate_nll = 0.5
+    same_length = [prompt.model_copy(update={"messages": (Message("user", "12345"),)}) for prompt in MANY[:3]]
+    evaluated(tmp_path, CHAMPION, prompts=same_length)
+    first = read_answers(tmp_path)[0]
+    assert first.candidate.measures.kl == pytest.approx(1.5)
+    assert first.champion.measures.kl is None

@@ -1,0 +1,91 @@
+"""What an evaluate job is told, and what is kept of its answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from daemon.config import Config, TaskConfig, load
+from daemon.doctor.gate import check_gate
+from daemon.evaluations import contender, evaluate_job, kl_of, scores_of
+from learners.gate import Answer, GateRow
+from storage.artifacts import Artifacts
+from storage.records import Adapter, Look, Update
+from tests.storage.makers import NOW
+
+UPDATE = Update(7, "erd", "trained", 1, 0, 1, 1, "erd@v0", "erd@v1", "", NOW, NOW, {})
+ADAPTER = Adapter("erd@v1", "erd", 1, "base", "erd@v0", 7, NOW, "candidate", "erd/v1-ab", {"a.safetensors": "1"}, {})
+
+
+def config(**gate: object) -> tuple[Config, TaskConfig]:
+    whole = Config.model_validate({"gate": gate, "tasks": {"erd": {}}})
+    task = whole.task("erd")
+    assert task is not None
+    return whole, task
+
+
+def test_a_first_look_has_a_screen_and_later_ones_have_none(tmp_path: Path) -> None:
+    whole, task = config()
+    one = contender(ADAPTER, Artifacts(tmp_path), {})
+    job = evaluate_job(UPDATE, 1, whole, task, (one, one), (), "http://x", tmp_path)
+    assert job.screen is not None
+    assert (job.screen.prompts, job.screen.level) == (30, pytest.approx(0.005))
+    assert job.kept_answers == str(tmp_path / "answers")
+    held = Look(7, 1, 60, "hold", "", NOW)
+    assert evaluate_job(UPDATE, 1, whole, task, (one, one), (held,), "http://x", tmp_path).screen is None
+    whole, task = config(screen=0)
+    assert evaluate_job(UPDATE, 1, whole, task, (one, one), (), "http://x", tmp_path).screen is None
+
+
+def test_an_adapter_s_identity_is_its_base_and_its_files(tmp_path: Path) -> None:
+    def identity(adapter: Adapter) -> str | None:
+        return contender(adapter, Artifacts(tmp_path), {}).identity
+
+    assert identity(ADAPTER) == identity(replace(ADAPTER, name="erd@v9", directory="elsewhere"))
+    assert identity(ADAPTER) != identity(replace(ADAPTER, base_hash="other"))
+    assert identity(ADAPTER) != identity(replace(ADAPTER, files={"a.safetensors": "2"}))
+
+
+def test_the_farthest_phase_is_how_far_training_moved_a_candidate() -> None:
+    training = {"kl": 0.5, "phases": [{"kl": None}, {"kl": 2.5}]}
+    assert kl_of(replace(UPDATE, report={"training": training})) == 2.5
+    assert kl_of(UPDATE) is None
+
+
+def test_scores_of_the_gate_and_of_what_must_be_kept_are_apart() -> None:
+    def row(part: str, **known: object) -> GateRow:
+        sides = (Answer("", **known), Answer("", **known))  # type: ignore[arg-type]
+        return GateRow(part, 1.0, *sides, part=part)  # type: ignore[arg-type]
+
+    rows = [
+        row("gate", score=0.4, measures={"similarity": 1.0}),
+        row("golden", score=1.0, measures={"similarity": 0.7}),
+        row("retention", nll_per_token=0.0),
+    ]
+    found = {(one.adapter, one.metric): one.value for one in scores_of("erd@v1", "erd@v0", rows, NOW)}
+    assert found == {
+        (name, metric): value
+        for name in ("erd@v1", "erd@v0")
+        for metric, value in (("validator", 0.4), ("golden", 0.7), ("retention", 1.0))
+    }
+
+
+def test_golden_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:
+    text = "gate: {golden: a.jsonl}\ntasks: {erd: {gate: {retention: b.jsonl}}, sql: {gate: {retention: off}}}\n"
+    found = load(tmp_path / "adaptd.yaml", text=text, environ={})
+    erd, sql = found.task("erd"), found.task("sql")
+    assert erd is not None
+    assert sql is not None
+    assert (erd.gate.golden, erd.gate.retention) == (tmp_path / "a.jsonl", tmp_path / "b.jsonl")
+    assert sql.gate.retention == "off"
+
+
+def test_doctor_names_the_line_of_a_set_that_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"prompt": "secret"}\n')
+    text = "storage: {url: 'sqlite:///none.db'}\ngate: {golden: a.jsonl}\ntasks: {erd: {}, sql: {}}\n"
+    (check,) = check_gate(load(tmp_path / "adaptd.yaml", text=text, environ={}))
+    assert check.state == "fail"
+    assert "line 1 has no text `target`" in check.words
+    assert "secret" not in check.words
