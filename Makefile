@@ -57,8 +57,9 @@ bench-update: install ## what an update costs beyond training
 bench-start: install ## ready time and memory
 	$(BIN)/python -m bench.start $(BENCH)
 
-bench-gate: install ## what the gate sees and how often it errs, simulated; into docs/gate.md. BENCH=--quick, or a smaller --candidates
+bench-gate: install ## what the gate sees and how often it errs, simulated and with real updates; into docs/gate.md. BENCH=--quick
 	$(BIN)/python -m bench.gate --write $(BENCH)
+	$(BIN)/python -m bench.gate_real --write $(BENCH)
 
 clean:           ## remove what these targets made
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .cache adaptd-demo
