@@ -13,9 +13,9 @@ from sqlalchemy import Connection
 from daemon.actions.context import Context
 from daemon.config import ANY_TASK, TaskConfig
 from daemon.jobs import JOBS
+from daemon.power import power_now
 from learners.errors import LearnerError
 from learners.job_files import last_progress
-from daemon.power import power_now
 from storage import buffer, intake, registry, updates
 from storage.records import Line, Update, UpdateState
 
