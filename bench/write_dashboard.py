@@ -47,6 +47,7 @@ def mean(metric: str, by: str, window: str = "$__rate_interval", labels: str = T
 
 
 OF_GATEWAY = 'task=~"$task"'  # a process with an instance of its own, which $instance does not list
+PRIMARY = f"adaptd_adapter_score{{{TASK}, metric!~'golden|retention'}}"
 CHAMPIONS = f"adaptd_champion_info{{{TASK}}}"
 EVENTS = f"adaptd_events_total{{{HERE}}}"
 
@@ -73,7 +74,7 @@ ROWS: Mapping[str, Sequence[Panel]] = {
             "Champion's score",
             "Points of 100 at its last judging; only tasks with a validator have one.",
             POINTS,
-            [(f"100 * adaptd_adapter_score{{{TASK}}} and on (instance, task, adapter) {CHAMPIONS}", "{{adapter}}")],
+            [(f"100 * {PRIMARY} and on (instance, task, adapter) {CHAMPIONS}", "{{adapter}}")],
             "stat",
             4,
         ),

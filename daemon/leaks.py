@@ -22,7 +22,7 @@ def gate_keys(tx: Connection, task: TaskConfig) -> Collection[str]:
     """
     gate, golden = examples_read(tx, task), read_set("golden", task.gate.golden)
     if task.holdout.split == "prompt":
-        return {prompt_key(each.messages) for each in (*gate, *golden)}
+        return {prompt_key(messages) for messages in [e.messages for e in gate] + [p.messages for p in golden]}
     known = {answer_key(example.messages, text) for example in gate for text in _texts(example)}
     return known | {answer_key(prompt.messages, prompt.target or "") for prompt in golden}
 

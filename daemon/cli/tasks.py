@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.table import Table
 
 from daemon.actions.status import status as read_status
@@ -19,6 +21,12 @@ def tasks(config: ConfigOption = DEFAULT_CONFIG, url: UrlOption = None, as_json:
         champion = task["champion"] or {"adapter": "-", "score": None}
         learners = ", ".join(learner for learner, state in task["learners"].items() if state not in (False, "off"))
         batch = f"{task['batch']['have']} of {task['batch']['need']}" if task["batch"] else "-"
-        gate = task["gate"]["words"].removeprefix("gate of ") if task.get("gate") else "off"
+        gate = _gate(task["gate"]) if task.get("gate") else "off"
         table.add_row(name, champion["adapter"], points(champion["score"]), learners or "-", batch, gate)
     out.print(table)
+
+
+def _gate(gate: dict[str, Any]) -> str:
+    """Its prompts, and the gain that a first look finds in 80 % of cases."""
+    sees = "too few" if gate["detects"] is None else f"detects {points(gate['detects'])} points"
+    return f"{gate['prompts']} prompts, {sees}"

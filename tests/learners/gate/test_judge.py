@@ -216,13 +216,13 @@ def kept(name: str, champion: float, candidate: float, count: int = 40) -> list[
     """Rows of the golden file (similarity) or the retention set (likelihood), a little noisy."""
     found = []
     for at, one in enumerate(noise(count, 0.02, seed=3)):
-        sides = [
+        mine, theirs = (
             Answer("", measures={"similarity": min(1.0, max(0.0, worth))})
             if name == "golden"
             else Answer("", nll_per_token=-math.log(max(1e-9, worth)))
             for worth in (candidate + one, champion)
-        ]
-        found.append(GateRow(f"{name}-{at}", 1.0, *sides, target="t", part=name))  # type: ignore[arg-type]
+        )
+        found.append(GateRow(f"{name}-{at}", 1.0, mine, theirs, target="t", part=name))  # type: ignore[arg-type]
     return found
 
 

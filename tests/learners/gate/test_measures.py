@@ -18,7 +18,7 @@ def prompt(number: int, target: str | None) -> Prompt:
 
 
 def said(text: str, **known: float) -> JudgedAnswer:
-    return JudgedAnswer(text=text, finish_reason="stop", tokens=3, **known)  # type: ignore[arg-type]
+    return JudgedAnswer(text=text, finish_reason="stop", tokens=3, **known)
 
 
 def test_an_answer_is_compared_with_its_target() -> None:

@@ -251,7 +251,7 @@ def test_the_screen_is_a_draw_of_the_gate_s_own_prompts_and_left_out_where_it_sa
 
 def test_what_was_said_to_an_earlier_job_is_not_asked_again(tmp_path: Path, engine: type[FakeEngine]) -> None:
     known = CHAMPION.model_copy(update={"identity": "c" * 64})
-    kept = {"kept_answers": str(tmp_path / "answers")}
+    kept: dict[str, Any] = {"kept_answers": str(tmp_path / "answers")}
     folders = [tmp_path / "first", tmp_path / "second"]
     for folder in folders:
         folder.mkdir()
@@ -268,7 +268,8 @@ def test_what_was_said_to_an_earlier_job_is_not_asked_again(tmp_path: Path, engi
 def test_one_prompt_more_that_is_too_long_does_not_fail_a_job_that_knows_the_others(
     tmp_path: Path, engine: type[FakeEngine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known, kept = CHAMPION.model_copy(update={"identity": "c" * 64}), {"kept_answers": str(tmp_path / "answers")}
+    known = CHAMPION.model_copy(update={"identity": "c" * 64})
+    kept: dict[str, Any] = {"kept_answers": str(tmp_path / "answers")}
     evaluated(tmp_path, known, prompts=MANY[:20], **kept)
 
     def strict(self: FakeEngine, model: str, prompts: Sequence[Sequence[Message]], sampling: Any) -> list[Any]:
