@@ -10,9 +10,13 @@ import pytest
 from daemon.config import Config, TaskConfig, load
 from daemon.doctor.gate import check_gate
 from daemon.evaluations import contender, evaluate_job, kl_of, scores_of
+from daemon.leaks import gate_keys
+from daemon.power import power_now
 from learners.gate import Answer, GateRow
+from storage import updates
 from storage.artifacts import Artifacts
 from storage.records import Adapter, Look, Update
+from storage.store import Store
 from tests.storage.makers import NOW
 
 UPDATE = Update(7, "erd", "trained", 1, 0, 1, 1, "erd@v0", "erd@v1", "", NOW, NOW, {})
@@ -90,3 +94,24 @@ def test_doctor_names_the_line_of_a_set_that_is_wrong(tmp_path: Path) -> None:
     assert check.state == "fail"
     assert "line 1 has no text `target`" in check.words
     assert "secret" not in check.words
+
+
+def test_golden_prompts_are_known_to_the_gate_and_so_not_trained_on(tmp_path: Path, store: Store) -> None:
+    lines = [f'{{"prompt": "draw {at}", "target": "x"}}' for at in range(10)]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    for by in ("prompt", "user"):
+        text = f"gate: {{golden: a.jsonl}}\nholdout: {{by: {by}}}\ntasks: {{erd: {{}}}}\n"
+        task = load(tmp_path / "adaptd.yaml", text=text, environ={}).task("erd")
+        assert task is not None
+        assert len(store.read(lambda tx, task=task: gate_keys(tx, task))) == 10  # type: ignore[misc]
+
+
+def test_the_power_of_a_task_reads_the_spread_of_its_own_looks(store: Store) -> None:
+    _, task = config()
+    assert not store.read(lambda tx: power_now(tx, task)).measured
+    made = store.write(lambda tx: updates.create_update(tx, "erd", "erd@v0", "ripe", NOW))
+    report = {"standard_error": 0.01, "effective_prompts": 100.0, "prompts": 100}
+    store.write(lambda tx: updates.save_look(tx, Look(made.update_id, 1, 100, "hold", "", NOW, report)))
+    power = store.read(lambda tx: power_now(tx, task))
+    assert (power.measured, power.prompts) == (True, 0)
+    assert power.spread == pytest.approx(0.1)
