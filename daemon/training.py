@@ -23,7 +23,9 @@ from daemon.jobs import Crashed, Done, Jobs, Lost, Running
 from daemon.material import Material, gather, nothing_left, phases_of, routing, row_passes
 from daemon.methods_on import methods_on
 from learners import job as contract
-from learners.job_files import read_job, read_result, read_rows, write_job, write_pool, write_rows
+from learners.curves import curves_of
+from learners.errors import LearnerError
+from learners.job_files import read_job, read_progress, read_result, read_rows, write_job, write_pool, write_rows
 from learners.preference import PhaseRows, rows_to_judge_by, rows_to_train
 from learners.replay import StartChoice, StartEvidence, choose_start
 from storage import buffer, decisions, registry, updates
@@ -210,15 +212,16 @@ class Training:
     def _finish(self, update: Update, folder: Path) -> None:
         result = read_result(folder)
         assert isinstance(result, contract.TrainResult), "a done train job has a train result"
+        curves = _curves(folder)
         if result.outcome == "failed":
-            self._fail(update, result.reason)
+            self._fail(update, result.reason, {**update.report, "curves": curves})
             return
         adapter = self._publish(update, folder, result)
         batch = _learned(update, result)
 
         def change(tx: Connection) -> None:
             registry.add_candidate(tx, adapter)
-            report = {**update.report, "batch": batch, "training": adapter.manifest["training"]}
+            report = {**update.report, "batch": batch, "training": adapter.manifest["training"], "curves": curves}
             if out := [Origin(*entry) for entry in update.report["batch"] if _of(entry) in _names(result.left_out)]:
                 buffer.leave_out(tx, update.update_id, out, "looked like noise to the curriculum in two updates")
             updates.change_update(tx, update, "trained", self._clock(), report=report, batch_size=len(batch))
@@ -268,13 +271,13 @@ class Training:
 
         self._store.write(change)
 
-    def _fail(self, update: Update, reason: str) -> None:
+    def _fail(self, update: Update, reason: str, report: dict[str, Any] | None = None) -> None:
         """An attempt that ended by itself without an adapter: trying it again would end the same."""
         now = self._clock()
 
         def change(tx: Connection) -> None:
             buffer.release(tx, update.update_id, [], "failed")
-            updates.change_update(tx, update, "failed", now, reason=reason)
+            updates.change_update(tx, update, "failed", now, reason=reason, report=report or update.report)
             decisions.record(
                 tx, Decision(now, "update", f"failed: {reason}", update.task, f"update {update.update_id}")
             )
@@ -312,7 +315,17 @@ def _go_on(left: Path, folder: Path, attempt: int) -> None:
         if (left / name).exists():
             shutil.copyfile(left / name, folder / name)
     shutil.copytree(left / contract.CHECKPOINT, folder / contract.CHECKPOINT)
+    if (left / contract.PROGRESS).is_file():
+        shutil.copyfile(left / contract.PROGRESS, folder / contract.PROGRESS)
     write_job(folder, job.model_copy(update={"attempt": attempt}))
+
+
+def _curves(folder: Path) -> list[dict[str, Any]]:
+    """For people: that they cannot be read must not cost a finished adapter."""
+    try:
+        return [curve.model_dump() for curve in curves_of(read_progress(folder))]
+    except (LearnerError, OSError):
+        return []
 
 
 def _manifest(update: Update, result: contract.TrainResult, base: contract.Base) -> dict[str, object]:

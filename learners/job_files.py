@@ -128,6 +128,13 @@ def append_progress(directory: Path, progress: Progress) -> None:
         file.write(progress.model_dump_json().encode() + b"\n")
 
 
+def read_progress(directory: Path) -> tuple[Progress, ...]:
+    """Every whole line, without one that is still being written; none where there is no file. Raises JobFileBroken."""
+    path = directory / PROGRESS
+    whole = path.read_bytes().rpartition(b"\n")[0].splitlines() if path.exists() else []
+    return tuple(_parse(TypeAdapter(Progress), path, line, number) for number, line in enumerate(whole, 1))
+
+
 def last_progress(directory: Path) -> Progress | None:
     """The newest whole line, or None before the first. Raises JobFileBroken."""
     path = directory / PROGRESS

@@ -118,6 +118,22 @@ def recent_signals(tx: Connection, task: str, limit: int) -> list[tuple[datetime
     return [(at, value) for at, value in tx.execute(query.order_by(event.c.received_at.desc()).limit(limit))]
 
 
+def received_signals(tx: Connection, task: str, limit: int) -> list[tuple[datetime, float]]:
+    """(received_at, signal in [0, 1]) of the signals received last, the oldest of them first."""
+    query = select(event.c.received_at, event.c.signal).where(event.c.task == task, event.c.signal.is_not(None))
+    return [(at, value) for at, value in tx.execute(query.order_by(event.c.received_at.desc()).limit(limit))][::-1]
+
+
+def signals_of_pool(tx: Connection, update_id: int) -> list[tuple[str, float]]:
+    """(interaction_id, signal in [0, 1]) of the feedback that the examples of an update's pool held when it began."""
+    begun = select(updates.c.created_at).where(updates.c.update_id == update_id).scalar_subquery()
+    query = select(example.c.interaction_id, event.c.signal).join(event, event.c.example_id == example.c.id)
+    query = query.join(reservation, reservation.c.example_id == example.c.id)
+    told = (event.c.signal.is_not(None), event.c.received_at <= begun)
+    rows = tx.execute(query.where(reservation.c.update_id == update_id, *told).order_by(event.c.id))
+    return [(name, signal) for name, signal in rows]
+
+
 def reserve(tx: Connection, update_id: int, pool: Sequence[Origin], now: datetime) -> None:
     """Reserve the pool for an update, all or nothing. Raises StalePool when one of them is not open any more."""
     task = _task_of(tx, update_id)

@@ -115,6 +115,12 @@ def previous_champion(tx: Connection, task: str) -> Adapter | None:
     return _adapter(row) if row else None
 
 
+def reigned(tx: Connection, task: str, base_hash: str) -> frozenset[str]:
+    """Every adapter of that line that is or has been champion."""
+    query = select(reign.c.adapter).where(reign.c.task == task, reign.c.base_hash == base_hash)
+    return frozenset(tx.execute(query).scalars())
+
+
 def reject(tx: Connection, name: str) -> None:
     """A candidate that lost. Raises UnknownAdapter for one that is not there, or is champion."""
     change = update(adapter).where(adapter.c.name == name, adapter.c.state != "champion")

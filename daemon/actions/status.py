@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from daemon.actions.context import Context
+from daemon.actions.trends import TrendStatus, read_trends
 from daemon.config import ANY_TASK, TaskConfig
 from daemon.jobs import JOBS
 from daemon.power import power_now
@@ -112,6 +113,7 @@ class TaskStatus(BaseModel):
     examples: dict[str, int]
     updates: UpdatesStatus
     scores: list[ScoreStatus]
+    trend: TrendStatus
     gate: GateStatus | None = None
 
 
@@ -191,6 +193,7 @@ def _task(context: Context, tx: Connection, task: str, in_force: TaskConfig | No
         examples=asdict(buffer.buffer_counts(tx, task)),
         updates=_updates(context, tx, task),
         scores=[ScoreStatus(adapter=s.adapter, metric=s.metric, value=s.value) for s in scores],
+        trend=read_trends(context, tx, task),
         gate=_gate(tx, in_force) if in_force and in_force.gate.enabled else None,
     )
 

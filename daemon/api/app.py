@@ -18,6 +18,7 @@ from daemon.actions.context import Context
 from daemon.actions.decisions import list_decisions
 from daemon.actions.emit_events import EmitReport, emit_events, refuse
 from daemon.actions.events import list_dead_letters, list_events
+from daemon.actions.history import task_history, update_history
 from daemon.actions.routes import routes
 from daemon.actions.status import adaptd_version, status
 from daemon.actions.updates import cancel_update, list_updates, show_update, start_update
@@ -114,6 +115,14 @@ def _reads(app: FastAPI, context: Context) -> None:
     @app.get("/v1/updates/{update_id}")
     def read_update(update_id: int) -> Any:
         return show_update(context, update_id)
+
+    @app.get("/v1/updates/{update_id}/history")
+    def read_update_history(update_id: int) -> Any:
+        return update_history(context, update_id)
+
+    @app.get("/v1/history")
+    def read_history(task: str) -> Any:
+        return task_history(context, task)
 
     @app.get("/v1/adapters")
     def read_adapters(task: str | None = None) -> Any:

@@ -41,12 +41,12 @@ app.command("init")(init.init)
 app.command("status")(status.status)
 app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)
-app.command("tasks")(tasks.tasks)
 app.command("batches")(batches.batches)
 app.add_typer(adapters.app, name="adapters", help="The succession of a task's adapters.")
 app.add_typer(config.app, name="config", help="What is in force, and whether the file is right.")
 app.add_typer(events.app, name="events", help="What came in, and what could not be read.")
 app.add_typer(learners.app, name="learners", help="Switchable parts of an update, per task.")
+app.add_typer(tasks.app, name="tasks", help="What is learned, and how far each task is.")
 app.add_typer(updates.app, name="updates", help="What was trained, why, and what became of it.")
 
 

@@ -33,6 +33,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one setting, e.g. batching.min=30.")
 ]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="The picture's file, .png or .svg; left out: named after what it shows."),
+]
 DEFAULT_CONFIG = Path("adaptd.yaml")
 REFUSALS: dict[int, type[DaemonError]] = {
     400: UsageError,

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from daemon.actions.status import status as read_status
 from daemon.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, UrlOption, ask, out, points, print_json
+from daemon.cli.trends import trend_line
 
 
 def status(config: ConfigOption = DEFAULT_CONFIG, url: UrlOption = None, as_json: JsonOption = False) -> None:
@@ -65,6 +66,8 @@ def _print_task(name: str, task: dict[str, Any]) -> None:
     if champion:
         serving = "in service" if champion["serving"] else "not in service yet"
         table.add_row("champion", f"{champion['adapter']}, {points(champion['score'])} of 100, {serving}")
+    if trend := trend_line(task["trend"]):
+        table.add_row("trend", trend)
     if examples := _counted(task["examples"], always=("open",)):
         table.add_row("examples", ", ".join(examples))
     if task["batch"]:

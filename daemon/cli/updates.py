@@ -1,16 +1,29 @@
-"""`adaptd updates ...`: list, show, start, cancel."""
+"""`adaptd updates ...`: list, show, plot, start, cancel."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
 import typer
 from rich.table import Table
 
+from daemon.actions.history import UpdateHistory, update_history
 from daemon.actions.updates import cancel_update, list_updates, show_update, start_update
 from daemon.cli.one_update import lines_of
-from daemon.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, UrlOption, ask, out, print_json
+from daemon.cli.options import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    JsonOption,
+    OutputOption,
+    UrlOption,
+    ask,
+    out,
+    print_json,
+)
+from daemon.errors import NotFound
+from daemon.plots import check_plots, draw_update
 
 app = typer.Typer(no_args_is_help=True)
 Number = Annotated[int, typer.Argument(help="The update's number.")]
@@ -72,3 +85,25 @@ def cancel(number: Number, config: ConfigOption = DEFAULT_CONFIG, url: UrlOption
     path = f"/v1/updates/{number}/cancel"
     ask(config, url, "POST", path, lambda context: cancel_update(context, number))
     out.print(f"update {number} is being cancelled")
+
+
+@app.command()
+def plot(
+    number: Annotated[int | None, typer.Argument(help="The update's number; left out: the newest.")] = None,
+    output: OutputOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    url: UrlOption = None,
+) -> None:
+    """Draw one update: losses of train and dev with the best step, rewards of its feedback, what the gate read."""
+    check_plots(output or Path("update.png"))
+    if number is None:
+        newest = ask(config, url, "GET", "/v1/updates?limit=1", lambda context: list_updates(context, None, 1))
+        if not newest:
+            raise NotFound("there is no update yet; `adaptd status` says what each batch waits for")
+        number = int(newest[0]["update_id"])
+    wanted = number
+    path = f"/v1/updates/{wanted}/history"
+    found = ask(config, url, "GET", path, lambda context: update_history(context, wanted))
+    target = output or Path(f"update-{wanted}.png")
+    draw_update(UpdateHistory.model_validate(found), target)
+    out.print(f"{target} written", soft_wrap=True)

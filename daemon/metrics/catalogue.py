@@ -300,6 +300,24 @@ ADAPTER_SCORE = Metric(
     "Does it get better from version to version?",
     ("task", "adapter", "metric"),
 )
+REWARD_TREND = Metric(
+    "reward_trend",
+    "gauge",
+    "Feedback",
+    "Change of the reward from the oldest to the newest of the last 200 signals, -2 to 2: Theil and Sen's slope over the "
+    "means of 12 blocks. Not there for fewer than 24 signals, and 0 where the test of Mann and Kendall finds no trend.",
+    "Do people like the answers better than before?",
+    ("task",),
+)
+SCORE_TREND = Metric(
+    "score_trend",
+    "gauge",
+    "Adapters",
+    "Change of the score from the first to the last champion on this base, -1 to 1, likewise. Not there for fewer than "
+    "five, and 0 where there is no trend.",
+    "Does learning still lead upwards?",
+    ("task",),
+)
 FEEDBACK_TO_SERVICE = Metric(
     "feedback_to_service_seconds",
     "histogram",

@@ -87,6 +87,7 @@ def _tasks(families: Families, context: Context, status: Status, tx: Connection)
             _totals(families, name, [task], updates.verdict_totals(tx, [name]))
             _batch(families, name, task)
             _adapters(families, name, task, engine=ENGINE in status.services)
+            _trends(families, name, task)
             _last_trained(families, name, tx)
     if others:
         _totals(families, OTHER, [status.tasks[name] for name in others], updates.verdict_totals(tx, others))
@@ -122,6 +123,13 @@ def _adapters(families: Families, name: str, task: TaskStatus, *, engine: bool) 
             families.set(catalogue.CHAMPION_SERVING, task.champion.serving, name)
     for score in _newest(task.scores, champion):
         families.set(catalogue.ADAPTER_SCORE, score.value, name, score.adapter, score.metric)
+
+
+def _trends(families: Families, name: str, task: TaskStatus) -> None:
+    """What is not told apart from chance is no trend: a dashboard should not show it as one."""
+    for metric, trend in ((catalogue.REWARD_TREND, task.trend.rewards), (catalogue.SCORE_TREND, task.trend.scores)):
+        if trend.p is not None:
+            families.set(metric, trend.change if trend.direction in ("rising", "falling") else 0.0, name)
 
 
 def _newest(scores: Sequence[ScoreStatus], champion: str | None) -> list[ScoreStatus]:
