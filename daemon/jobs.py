@@ -17,7 +17,7 @@ import structlog
 
 from daemon.config import Config
 from daemon.executors import Executor, Handle, JobStatus
-from learners.job import CHECKPOINT
+from learners.job_files import find_checkpoint, is_copy
 from storage import updates
 from storage.errors import StaleUpdate, StorageError
 from storage.records import Job, JobKind, JobState, Update
@@ -143,13 +143,19 @@ class Jobs:
         return all(self._executor.poll(attempt.handle).state != "running" for attempt in self._attempts.values())
 
     def left_off(self, update: Update) -> Path | None:
-        """The directory of its last train attempt, when that one was ended in order and left a checkpoint."""
+        """The directory of its last train attempt, when that one left a checkpoint to go on from.
+
+        After a crash only when the attempt had come further than the one before: what it was given may be the cause.
+        """
         earlier = self._store.read(lambda tx: updates.list_jobs(tx, update.update_id))
         trained = [job for job in earlier if job.kind == "train"]
-        if not trained or trained[-1].state != "cancelled":
+        if not trained or trained[-1].state not in ("cancelled", "failed"):
             return None
         folder = self._root / trained[-1].directory
-        return folder if (folder / CHECKPOINT).is_dir() else None
+        found = find_checkpoint(folder)
+        if found is None or (trained[-1].state == "failed" and is_copy(found)):
+            return None
+        return folder
 
     def finished(self, update_id: int) -> bool:
         """Whether its worker has ended by itself with a result."""

@@ -5,7 +5,7 @@ The trainer sees the train and dev folds and nothing else, and of those nothing 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,11 +22,12 @@ from learners.plan import steps_for
 from learners.preference import PhaseRows, Sorted, count_rows, roles_in_words, sort_rows, with_replay
 from learners.replay import sample_replay
 from learners.router import drop_leaks, rows_of
-from storage import buffer, registry
+from storage import buffer, registry, updates
 from storage.records import Adapter, Example, Origin, Row, Update
 
 MOST_LEARNED = 2000  # learned examples that replay is drawn from
 MOST_DEV = 200
+MOST_TIMED = 20
 
 
 @dataclass(frozen=True)
@@ -110,11 +111,30 @@ def phases_of(material: Material, task: TaskConfig, replay: int, seed: int) -> t
     return with_replay(material.sorted.phases, drawn, task.learners.preference)
 
 
-def row_passes(material: Material, task: TaskConfig) -> float:
-    """How often a new row is trained on, on average over the phases."""
+def timed_runs(tx: Connection, champion: Adapter) -> list[tuple[float, int]]:
+    """(seconds of training, rows trained, once a step) of the updates on the champion's base, the newest first.
+
+    Without those that went on from a checkpoint: their seconds are of the last attempt alone.
+    """
+    of_base = {
+        one.update_id for one in registry.list_adapters(tx, champion.task) if one.base_hash == champion.base_hash
+    }
+    found = [one for one in updates.list_updates(tx, champion.task, limit=MOST_TIMED) if one.update_id in of_base]
+    trained = [one.report.get("training", {}) for one in found if "resumed" not in one.report]
+    return [(_train_s(run), sum(phase.get("trained", 0) for phase in run.get("phases", ()))) for run in trained]
+
+
+def _train_s(run: Mapping[str, Any]) -> float:
+    return float(run.get("seconds", {}).get("train", 0.0))
+
+
+def row_passes(material: Material, task: TaskConfig, replay: float) -> float:
+    """How often a row is trained on, on average over the phases, when `replay` learned rows go with the batch."""
     settings: dict[str, Any] = {method.name: settings for method, settings in methods_on(task)}
-    phases = [phase for phase in material.sorted.phases if phase.batch]
-    return sum(_trained_on(len(phase.batch), settings[phase.method]) for phase in phases) / len(material.batch)
+    share = replay / max(1, len(material.learned))
+    rows = {phase.method: len(phase.batch) + round(share * len(phase.learned)) for phase in material.sorted.phases}
+    trained = sum(_trained_on(count, settings[method]) for method, count in rows.items() if count)
+    return trained / max(1, sum(rows.values()))
 
 
 def _trained_on(rows: int, settings: Any) -> int:

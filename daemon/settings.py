@@ -58,6 +58,16 @@ class UpdateSettings(Settings):
         "auto", doc="Train from the base on everything learned while it fits `start_budget`, else from the champion."
     )
     start_budget: DurationS = setting(600.0, doc="How long training from the base on everything learned may take.")
+    checkpoint_every: DurationS = setting(
+        60.0, doc="A training worker keeps a checkpoint this often, from which an update goes on that a crash ended."
+    )
+    max_retention_kl: float = setting(
+        8.0,
+        doc="A candidate whose answers to general prompts are further than this from the base's has failed. Generous: "
+        "good adapters of the demo's small base reach 6; `adaptd updates show` says how far yours are.",
+        unit="nats a token",
+        gt=0,
+    )
     seed: int = setting(0, doc="Seed of training; each update adds its number.", unit="seed")
     sft: SftSettings = setting(SftSettings(), doc="Supervised fine-tuning.")
     dpo: DpoSettings = setting(DpoSettings(), doc="Learning from preferences.")

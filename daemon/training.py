@@ -20,14 +20,23 @@ from sqlalchemy import Connection
 from consumers.rewards import decay
 from daemon.config import Config, TaskConfig
 from daemon.jobs import Crashed, Done, Jobs, Lost, Running
-from daemon.material import Material, gather, nothing_left, phases_of, routing, row_passes
+from daemon.material import Material, gather, nothing_left, phases_of, routing, row_passes, timed_runs
 from daemon.methods_on import methods_on
 from learners import job as contract
 from learners.curves import curves_of
 from learners.errors import LearnerError
-from learners.job_files import read_job, read_progress, read_result, read_rows, write_job, write_pool, write_rows
+from learners.job_files import (
+    copy_checkpoint,
+    read_job,
+    read_progress,
+    read_result,
+    read_rows,
+    write_job,
+    write_pool,
+    write_rows,
+)
 from learners.preference import PhaseRows, rows_to_judge_by, rows_to_train
-from learners.replay import StartChoice, StartEvidence, choose_start
+from learners.replay import StartChoice, StartEvidence, choose_start, measure_row
 from storage import buffer, decisions, registry, updates
 from storage.artifacts import Artifacts
 from storage.errors import StorageError
@@ -151,8 +160,8 @@ class Training:
             batch_rows=rows,
             learned_rows=len(material.learned),
             learned_effective=effective,
-            row_s=None,
-            passes=row_passes(material, task),
+            row_s=measure_row(self._store.read(lambda tx: timed_runs(tx, material.champion))),
+            passes=row_passes(material, task, effective),
             budget_s=limits.start_budget,
         )
         return choose_start(limits.start, evidence)
@@ -192,7 +201,8 @@ class Training:
         candidate: str,
     ) -> contract.TrainJob:
         config = self._config()
-        path = self._artifacts.path_of(material.champion) if choice.mode == "champion" else None
+        path = self._artifacts.path_of(material.champion)
+        folder = str(path) if path else None
         return contract.TrainJob(
             task=update.task,
             update_id=update.update_id,
@@ -203,10 +213,13 @@ class Training:
             phases=phases,
             seed=config.updates.seed + update.update_id,
             base=self._base,
-            start=contract.Start(mode=choice.mode, adapter_path=str(path) if path else None),
+            start=contract.Start(mode=choice.mode, adapter_path=folder if choice.mode == "champion" else None),
             model=contract.Model.model_validate(config.model.model_dump(include={"max_context", "lora"})),
             learners={name: own.model_dump() for name, own in task.hooks.items() if task.learners.on(name)},
             batch=_limits(update, task) if material.pool else None,
+            champion_path=folder,
+            checkpoint_every_s=config.updates.checkpoint_every,
+            max_retention_kl=config.updates.max_retention_kl,
         )
 
     def _finish(self, update: Update, folder: Path) -> None:
@@ -314,7 +327,7 @@ def _go_on(left: Path, folder: Path, attempt: int) -> None:
     for name in (contract.ROWS, contract.DEV_ROWS, contract.POOL):
         if (left / name).exists():
             shutil.copyfile(left / name, folder / name)
-    shutil.copytree(left / contract.CHECKPOINT, folder / contract.CHECKPOINT)
+    copy_checkpoint(left, folder)
     if (left / contract.PROGRESS).is_file():
         shutil.copyfile(left / contract.PROGRESS, folder / contract.PROGRESS)
     write_job(folder, job.model_copy(update={"attempt": attempt}))

@@ -6,6 +6,7 @@ Why: `progress.jsonl` lies in the job's directory, which is not kept for ever; t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from statistics import fmean
 
 from pydantic import BaseModel, ConfigDict
@@ -44,7 +45,7 @@ def _curve(method: str, lines: Sequence[Progress], most: int) -> PhaseCurve:
     at = sorted(loss)
     points = min(most, len(at))
     ends = [round(len(at) * point / points) for point in range(points + 1)] if points else []
-    parts = [at[low:high] for low, high in zip(ends, ends[1:], strict=False)]
+    parts = [at[low:high] for low, high in pairwise(ends)]
     return PhaseCurve(
         method=method,
         steps=tuple(part[-1] for part in parts),

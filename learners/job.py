@@ -9,8 +9,8 @@ atomically: a directory without it is an attempt that did not end.
               the whole pool, and the worker chooses the batch
     evaluate  job.json prompts.jsonl                    -> answers.jsonl progress.jsonl heartbeat result.json
 
-A train worker that is asked to end leaves `checkpoint/` instead of a result, where its method can go on from one; the
-next attempt is given a copy of it with the same job and rows.
+A train worker that ends without a result (asked to, or killed) leaves `checkpoint/`, where its method can go on from
+one; the next attempt is given a copy of it with the same job and rows.
 
 No file names a user: rows are written without `user_id`, and a prompt's `user` is a number that means something in
 this directory only. The JSON Schemas in `docs/schemas/` are made from these models (`learners.job_schemas`).
@@ -120,6 +120,9 @@ class TrainJob(_Job):
 
     `learners` are those whose hooks take part, with their settings (`learners.hooks`). With `batch`, the worker chooses
     it from pool.jsonl; without, all rows are trained on.
+    `champion_path` is the adapter that the candidate is compared with on general prompts, null where that is the base;
+    with more than `max_retention_kl` nats a token between candidate and base the job fails. Without
+    `checkpoint_every_s` a checkpoint is written only when the worker is asked to end.
     """
 
     kind: Literal["train"] = "train"
@@ -131,6 +134,9 @@ class TrainJob(_Job):
     model: Model = Model()
     learners: dict[str, dict[str, Any]] = {}
     batch: BatchLimits | None = None
+    champion_path: str | None = None
+    checkpoint_every_s: float | None = Field(None, gt=0)
+    max_retention_kl: float | None = Field(None, gt=0)
 
 
 class EngineAddress(_Frozen):
@@ -234,6 +240,19 @@ class Probe(_Frozen):
     tokens: int
 
 
+class Retention(_Frozen):
+    """What is left of the base on the general prompts of `learners.retention`: mean KL a token, in nats.
+
+    Of the candidate from the base, and from the champion. `worst` is the largest mean of one prompt, to the base.
+    """
+
+    prompts: int
+    tokens: int
+    kl_base: float
+    kl_champion: float
+    worst: float
+
+
 class _Result(_Frozen):
     """`warm`: the worker began with the slow libraries loaded. `seconds` of its parts; `total` is all but the fork."""
 
@@ -261,7 +280,8 @@ class StageDone(_Frozen):
 class PhaseResult(_Frozen):
     """What one phase did. `kl` is from where it began; losses are the method's own.
 
-    `dropped` counts rows that were not trained on, by reason; a phase that lost all of them has no steps.
+    `dropped` counts rows that were not trained on, by reason; a phase that lost all of them has no steps. `trained`
+    counts each row once for every step that it was in.
     """
 
     method: str
@@ -269,6 +289,7 @@ class PhaseResult(_Frozen):
     dropped: dict[str, int] = {}
     steps: int = 0
     steps_planned: int = 0
+    trained: int = 0
     best_step: int | None = None
     dev_rows: int = 0
     early_stopping: str = "off"
@@ -298,6 +319,7 @@ class TrainResult(_Result):
     rows: int = 0
     steps: int = 0
     kl: float | None = None
+    retention: Retention | None = None
     files: dict[str, str] = {}
     size_bytes: int = 0
     probes: tuple[Probe, ...] = ()

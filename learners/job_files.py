@@ -8,6 +8,7 @@ never quote what is in it.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import isfinite
@@ -19,6 +20,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from learners.errors import LearnerError
 from learners.job import (
     ANSWERS,
+    CHECKPOINT,
     JOB,
     PLAN,
     POOL,
@@ -37,6 +39,8 @@ from learners.job import (
 )
 from storage.records import Row
 
+CHECKPOINT_BEFORE = "checkpoint.before"
+COPY = "copied"
 AnyJob = Annotated[TrainJob | EvaluateJob, Field(discriminator="kind")]
 AnyResult = Annotated[TrainResult | EvaluateResult, Field(discriminator="kind")]
 T = TypeVar("T")
@@ -142,6 +146,24 @@ def last_progress(directory: Path) -> Progress | None:
         return None
     whole = path.read_bytes().rpartition(b"\n")[0].splitlines()
     return _parse(TypeAdapter(Progress), path, whole[-1], len(whole)) if whole else None
+
+
+def find_checkpoint(directory: Path) -> Path | None:
+    """What an attempt that ended without a result left to go on from; a kill may have met it between two renames."""
+    return next((path for name in (CHECKPOINT, CHECKPOINT_BEFORE) if (path := directory / name).is_dir()), None)
+
+
+def copy_checkpoint(left: Path, directory: Path) -> None:
+    """Into the directory of the next attempt, marked as a copy until that attempt saves one of its own."""
+    found = find_checkpoint(left)
+    assert found is not None, "asked only where there is one"
+    shutil.copytree(found, directory / CHECKPOINT)
+    (directory / CHECKPOINT / COPY).touch()
+
+
+def is_copy(checkpoint: Path) -> bool:
+    """Whether the attempt came no further than the one before it."""
+    return (checkpoint / COPY).exists()
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -11,12 +11,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, floor, log
 from random import Random
+from statistics import median
 from typing import Literal
 
 from storage.records import Row
 
 StartMode = Literal["auto", "base", "champion"]
 UNMEASURED_ROWS = 1000  # what is taken to fit the time while no update of this line has been timed
+TIMED = 5  # updates that the time a row takes is measured on, the newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,16 @@ class StartChoice:
     reason: str
 
 
+def measure_row(runs: Sequence[tuple[float, int]]) -> float | None:
+    """Seconds to train one row once: the median over the newest `TIMED` runs, given the newest first.
+
+    A run is (seconds of training, rows that it trained, each counted once a step); one that trained nothing tells
+    nothing. None without any.
+    """
+    timed = [seconds / rows for seconds, rows in runs if rows > 0 and seconds > 0][:TIMED]
+    return median(timed) if timed else None
+
+
 def choose_start(wanted: StartMode, evidence: StartEvidence) -> StartChoice:
     """From the base on a decayed sample of everything, while that fits the time; else from the champion."""
     fits = _rows_that_fit(evidence)
@@ -54,9 +66,11 @@ def choose_start(wanted: StartMode, evidence: StartEvidence) -> StartChoice:
         return _from_base(evidence, min(sample, max(0, fits - evidence.batch_rows)), "the champion is the base")
     if wanted == "base":
         return _from_base(evidence, min(sample, max(0, fits - evidence.batch_rows)), "as configured")
-    if wanted == "auto" and sample + evidence.batch_rows <= fits:
-        return _from_base(evidence, sample, f"all {sample + evidence.batch_rows} rows fit the time ({fits} would)")
-    why = "as configured" if wanted == "champion" else f"{sample + evidence.batch_rows} rows do not fit ({fits} would)"
+    rows = sample + evidence.batch_rows
+    if wanted == "auto" and rows <= fits:
+        return _from_base(evidence, sample, f"all {rows} rows fit the time ({fits} would, {_pace(evidence)})")
+    short = f"{rows} rows do not fit ({fits} would, {_pace(evidence)})"
+    why = "as configured" if wanted == "champion" else short
     return _from_champion(evidence, fits, why)
 
 
@@ -75,9 +89,15 @@ def sample_replay(rows: Sequence[Row], budget: int, seed: int, *, without: Colle
 
 
 def _rows_that_fit(evidence: StartEvidence) -> int:
-    if evidence.row_s is None or evidence.row_s <= 0:
+    if not evidence.row_s or evidence.passes <= 0:
         return UNMEASURED_ROWS
-    return floor(evidence.budget_s / (evidence.row_s * max(evidence.passes, 1.0)))
+    return floor(evidence.budget_s / (evidence.row_s * evidence.passes))
+
+
+def _pace(evidence: StartEvidence) -> str:
+    if evidence.row_s is None:
+        return "not timed yet"
+    return f"{evidence.row_s:.2g} s a row, {evidence.passes:.3g} passes, {evidence.budget_s:g} s"
 
 
 def _from_base(evidence: StartEvidence, replay: int, why: str) -> StartChoice:

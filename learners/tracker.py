@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import erfc, sqrt
 from statistics import fmean, median
 from typing import Literal
@@ -57,7 +57,7 @@ def reward_trend(rewards: Sequence[float]) -> Trend:
     if len(rewards) < BLOCKS * MIN_A_BLOCK:
         return Trend("unknown", 0.0, None, len(rewards))
     ends = [round(len(rewards) * block / BLOCKS) for block in range(BLOCKS + 1)]
-    found = trend_of([fmean(rewards[low:high]) for low, high in zip(ends, ends[1:], strict=False)])
+    found = trend_of([fmean(rewards[low:high]) for low, high in pairwise(ends)])
     return Trend(found.direction, found.change, found.p, len(rewards))
 
 

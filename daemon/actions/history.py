@@ -6,7 +6,6 @@ only: no text of any user is here, and no id.
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -33,8 +32,6 @@ MOST_UPDATES = 100
 MOST_SIGNALS = 20_000
 REWARD_BINS = 20  # of equal width over [-1, 1]
 PERCENTILES = 20  # quantiles at every 5 %
-STAGE = re.compile(r"(?P<stage>[a-z]+): (?P<steps>\d+) steps\b")
-STAGES = ("easy", "medium", "hard")
 
 
 class VersionPoint(BaseModel):
@@ -123,7 +120,7 @@ class UpdateHistory(UpdateView):
 
 
 def task_history(context: Context, task: str) -> TaskHistory:
-    """The newest `MOST_UPDATES` updates of a task, oldest first. Raises NotFound for a task that nothing is known of."""
+    """The newest `MOST_UPDATES` updates of a task, oldest first. Raises NotFound for an unknown task."""
     return context.store.read(lambda tx: _task(context, tx, task))
 
 
@@ -275,18 +272,18 @@ def _told(update: Update) -> list[Mapping[str, Any]]:
 
 
 def _stages(phase: Mapping[str, Any]) -> list[Stage]:
-    """Of the curriculum, from what it said of itself."""
-    said = (STAGE.match(str(note)) for note in phase.get("notes", ()))
-    return [Stage(name=m["stage"], steps=int(m["steps"])) for m in said if m and m["stage"] in STAGES]
+    """Of the learner that scheduled the phase, where one did."""
+    return [Stage(name=str(stage["name"]), steps=int(stage["steps"])) for stage in phase.get("stages", ())]
 
 
 def _merged(parts: Sequence[Sequence[Stage]]) -> list[Stage]:
-    steps = {name: sum(stage.steps for part in parts for stage in part if stage.name == name) for name in STAGES}
+    names = dict.fromkeys(stage.name for part in parts for stage in part)
+    steps = {name: sum(stage.steps for part in parts for stage in part if stage.name == name) for name in names}
     return [Stage(name=name, steps=count) for name, count in steps.items() if count]
 
 
 def _curves(context: Context, update: Update, jobs: Sequence[Job]) -> list[PhaseCurve]:
-    """From the report, else (it trains, or is of an earlier version) from the last attempt's directory, if it is there."""
+    """From the report, else (it trains, or is of an earlier version) from the last attempt's directory."""
     if "curves" in update.report:
         return [PhaseCurve.model_validate(curve) for curve in update.report["curves"]]
     trained = [job for job in jobs if job.kind == "train"]

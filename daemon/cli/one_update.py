@@ -54,6 +54,11 @@ def _training(training: Plain) -> Iterator[str]:
             yield f"    dropped: {count} {reason}"
         for note in phase["notes"]:
             yield f"    {note}"
+    if kept := training.get("retention"):
+        moved = (
+            f"{_number(kept['kl_base'])} nats a token from the base, {_number(kept['kl_champion'])} from the champion"
+        )
+        yield f"  on {kept['prompts']} general prompts: {moved} (KL)"
 
 
 def _verdict(verdict: Plain) -> Iterator[str]:

@@ -52,7 +52,7 @@ def tasks(
 
 @app.command()
 def plot(task: Task, output: OutputOption = None, config: ConfigOption = DEFAULT_CONFIG, url: UrlOption = None) -> None:
-    """Draw a task: score over versions, gain of each update, learners that were on, rewards, batch sizes, curriculum."""
+    """Draw a task: scores by version, gain of each update, learners that were on, rewards, batches, curriculum."""
     target = output or Path(f"task-{re.sub(r'[^A-Za-z0-9._-]', '-', task)}.png")
     check_plots(target)
     found = ask(config, url, "GET", f"/v1/history?task={quote(task)}", lambda context: task_history(context, task))

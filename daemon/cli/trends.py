@@ -12,7 +12,7 @@ def trend_in_words(trend: Mapping[str, Any]) -> str:
 
 
 def trend_line(trends: Mapping[str, Any]) -> str:
-    """Both trends of a task: scores in points of 100, rewards on their scale; empty where there is too little to say."""
+    """Both trends of a task, scores in points of 100, rewards on their scale; empty for too little to say."""
     parts = []
     for name, scale, unit, of in (("scores", 100, " points", "champions"), ("rewards", 1, "", "signals")):
         trend = trends[name]

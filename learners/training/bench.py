@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from learners.hooks.contract import Stage
 from learners.job import Phase, TrainJob
 from learners.plan import Plan
 from learners.training.adapters import on_gpu
-from learners.training.checkpoints import EndWhenAsked, train_on
+from learners.training.checkpoints import PlaceKeeper, train_on
 from learners.training.readings import MIN_DEV_ROWS, BestOfDev, ProgressWriter
 from learners.training.rows import Encoded
 
@@ -70,10 +70,11 @@ def run_trainer(bench: Bench, trainer: Any, patience: int) -> Fitted:
     """
     progress = ProgressWriter(bench.directory, bench.phase.method, bench.done, bench.total, bench.stages)
     best = BestOfDev(bench.model, bench.steps, patience) if bench.has_dev else None
-    for callback in (progress, EndWhenAsked(), *([best] if best else [])):
+    place = PlaceKeeper(bench.directory, best, bench.job.checkpoint_every_s or inf)
+    for callback in (progress, place, *([best] if best else [])):
         trainer.add_callback(callback)
     trainer.remove_callback(PrinterCallback)
-    train_on(trainer, bench.directory, best)
+    train_on(trainer, bench.directory, place, best)
     if best:
         best.put_best()
     shutil.rmtree(bench.directory / SCRATCH, ignore_errors=True)

@@ -1,17 +1,23 @@
-"""A trainer that is asked to end writes down where it is, and another goes on from there.
+"""A trainer writes down where it is, and another goes on from there, to the same bytes as if nothing had happened.
 
-The daemon asks by SIGTERM when it stops. At the end of the step at hand the trainer saves what it needs (adapter,
-optimizer, schedule, random numbers, and the best weights on the dev fold so far) and leaves; the next attempt, in a
-directory of its own that holds the same job and rows, trains the rest of the plan: phases that were finished are
-remembered by their results, and the weights that the present one began with are kept too. The outcome is the same to
-the bit as without the stop. Only an orderly stop writes a checkpoint: after a crash training starts anew.
+From time to time (`updates.checkpoint_every`), and when the daemon that stops asks it to end (SIGTERM), the trainer
+saves at the end of a step what it needs: adapter, optimizer, schedule, random numbers, the best weights on the dev fold
+so far, the results of the phases before this one, and the weights that this one began with. So neither a stop nor a
+kill costs more than the steps since then. The next attempt, in a directory of its own that holds the same job and rows and a
+copy of the checkpoint, trains the rest of the plan.
+
+A checkpoint takes the place of the one before by two renames; a kill between them leaves the one before under another
+name, which `find_checkpoint` knows. One that a cut of power has spoilt costs one attempt: `is_copy` tells whether an
+attempt came any further than what it was given, and after a crash nobody goes on from the same place twice.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -20,44 +26,69 @@ from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
 
 from learners.job import CHECKPOINT, PhaseResult
+from learners.job_files import CHECKPOINT_BEFORE, write_whole
 from learners.training.adapters import Weights
 from learners.training.readings import BestOfDev
 from learners.training.stopping import Interrupted, is_asked
 
 BEST, BEST_WEIGHTS = "best_of_dev.json", "best_of_dev.safetensors"
 PHASES, PHASE_START = "phases.json", "phase_start.safetensors"
+BEGUN = "phase"  # where a phase's beginning waits until a checkpoint needs it
 _RESULTS = TypeAdapter(tuple[PhaseResult, ...])
 
 
-class EndWhenAsked(TrainerCallback):
-    """Saves and stops after the step in which the end was asked for."""
+class PlaceKeeper(TrainerCallback):
+    """Has a checkpoint saved every `every_s` seconds; and one more, then an end, after the step in which it was asked."""
+
+    def __init__(
+        self, directory: Path, best: BestOfDev | None, every_s: float = inf, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._directory, self._best, self._every_s, self._clock = directory, best, every_s, clock
+        self._saved_s = clock()
+        self.ended = False
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        if is_asked() and state.global_step < state.max_steps:
+        if state.global_step >= state.max_steps:
+            return
+        self.ended = is_asked()
+        if self.ended:
             control.should_save = control.should_training_stop = True
+        elif self._clock() - self._saved_s >= self._every_s:
+            control.should_save = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        """The trainer has written its part; by now the dev fold of this step has been read too."""
+        saved = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        _remember(saved, self._best)
+        for part in (self._directory / BEGUN).iterdir():
+            shutil.copyfile(part, saved / part.name)
+        _replace(self._directory, saved)
+        self._saved_s = self._clock()
 
 
-def train_on(trainer: Any, directory: Path, best: BestOfDev | None) -> None:
+def train_on(trainer: Any, directory: Path, place: PlaceKeeper, best: BestOfDev | None) -> None:
     """The trainer's training, from the directory's checkpoint if it holds one. Raises Interrupted when it was asked to
-    end, with a checkpoint written; the trainer must have the callback EndWhenAsked."""
+    end, with a checkpoint written; the trainer must have that PlaceKeeper."""
     begun = directory / CHECKPOINT
     if begun.is_dir():
         _recall(begun, best)
     trainer.train(resume_from_checkpoint=str(begun) if begun.is_dir() else None)
-    step = trainer.state.global_step
-    saved = Path(trainer.args.output_dir) / f"checkpoint-{step}"
-    if is_asked() and saved.is_dir():
-        _remember(saved, best)
-        shutil.rmtree(begun, ignore_errors=True)
-        saved.rename(begun)
-        raise Interrupted(f"stopped after step {step} of {trainer.state.max_steps}")
+    if place.ended:
+        raise Interrupted(f"stopped after step {trainer.state.global_step} of {trainer.state.max_steps}")
 
 
-def remember_phases(directory: Path, finished: Sequence[PhaseResult], begun: Weights) -> None:
-    """Beside the trainer's own checkpoint: what came before the phase that was left off, and what it began with."""
-    folder = directory / CHECKPOINT
-    (folder / PHASES).write_bytes(_RESULTS.dump_json(tuple(finished)))
+def begin_phase(directory: Path, finished: Sequence[PhaseResult], begun: Weights) -> None:
+    """Writes down what came before a phase, and the weights that it begins with, for its checkpoints."""
+    folder = directory / BEGUN
+    folder.mkdir(exist_ok=True)
+    write_whole(folder / PHASES, _RESULTS.dump_json(tuple(finished)))
     save_file({name: weight.contiguous() for name, weight in begun.items()}, folder / PHASE_START)
+
+
+def end_phase(directory: Path) -> None:
+    """Nothing goes on from within a phase that is over."""
+    for name in (CHECKPOINT, CHECKPOINT_BEFORE, BEGUN):
+        shutil.rmtree(directory / name, ignore_errors=True)
 
 
 def recall_phases(directory: Path) -> tuple[tuple[PhaseResult, ...], Weights]:
@@ -66,6 +97,15 @@ def recall_phases(directory: Path) -> tuple[tuple[PhaseResult, ...], Weights]:
     if not (folder / PHASES).is_file():
         return (), {}
     return _RESULTS.validate_json((folder / PHASES).read_bytes()), load_file(folder / PHASE_START)
+
+
+def _replace(directory: Path, saved: Path) -> None:
+    now, before = directory / CHECKPOINT, directory / CHECKPOINT_BEFORE
+    shutil.rmtree(before, ignore_errors=True)
+    if now.is_dir():
+        now.rename(before)
+    saved.rename(now)
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def _remember(folder: Path, best: BestOfDev | None) -> None:

@@ -21,6 +21,15 @@ class NoChange(LearnerError):
     """
 
 
+class ForgotTooMuch(LearnerError):
+    """The candidate answers general prompts, which no task teaches, too unlike the base.
+
+    To do: what the text says; where the figure stands for many good updates, raise `updates.max_retention_kl`.
+
+    Shows as: the reason of a failed update.
+    """
+
+
 class StartMissing(LearnerError):
     """The job starts from a champion whose files cannot be loaded.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,24 +17,25 @@ from pathlib import Path
 from typing import Any
 
 from learners.base import template_hash
-from learners.job import CHECKPOINT, PhaseResult, StageDone, TrainJob, TrainResult
+from learners.job import PhaseResult, Retention, StageDone, TrainJob, TrainResult
 from learners.job_files import write_plan
 from learners.methods import find_method
 from learners.training.adapters import load_model, load_tokenizer, put_weights, weights_of, write_adapter
 from learners.training.bench import Bench, Fitted
-from learners.training.checkpoints import recall_phases, remember_phases
-from learners.training.drift import kl_from_start, probe
-from learners.training.errors import NoChange, NothingToTrain
+from learners.training.checkpoints import begin_phase, end_phase, recall_phases
+from learners.training.drift import kl_from_start, probe, retention
+from learners.training.errors import ForgotTooMuch, NoChange, NothingToTrain
 from learners.training.planning import plan_steps, prepare
 from learners.training.readings import MIN_DEV_ROWS
-from learners.training.stopping import Interrupted
 
 NO_CHANGE_KL = 1e-3
+_STRENGTH = ("learning_rate", "steps")
 LIBRARIES = ("torch", "transformers", "peft", "trl")
 
 
 def train(directory: Path, job: TrainJob) -> TrainResult:
-    """Trains what the directory says and fills it. Raises NothingToTrain, NoChange, StartMissing, JobFileBroken."""
+    """Trains what the directory says and fills it. Raises NothingToTrain, NoChange,
+    ForgotTooMuch, StartMissing, JobFileBroken."""
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")  # one job trains on one device
     began = time.monotonic()
     tokenizer, model = load_tokenizer(job.base.path), load_model(job)
@@ -51,6 +51,8 @@ def train(directory: Path, job: TrainJob) -> TrainResult:
     trained = time.monotonic()
     kl = results[0].kl if len(results) == 1 else kl_from_start(model, rows, start)
     _refuse_no_change(kl, results, benches)
+    kept = retention(model, tokenizer, job.champion_path)
+    _refuse_forgetting(kept, job.max_retention_kl, benches)
     probes = probe(model, tokenizer)
     files, size_bytes = write_adapter(model, directory)
     return TrainResult(
@@ -64,6 +66,7 @@ def train(directory: Path, job: TrainJob) -> TrainResult:
         rows=len(rows),
         steps=sum(one.steps for one in results),
         kl=kl,
+        retention=kept,
         files=files,
         size_bytes=size_bytes,
         probes=probes,
@@ -79,13 +82,9 @@ def _train_all(directory: Path, model: Any, benches: Sequence[Bench]) -> tuple[P
     results = list(finished)
     put_weights(model, weights)
     for bench in benches[len(results) :]:
-        begun = weights_of(model)
-        try:
-            results.append(_train_phase(bench))
-        except Interrupted:
-            remember_phases(directory, results, begun)
-            raise
-        shutil.rmtree(directory / CHECKPOINT, ignore_errors=True)  # it was of the phase that has ended
+        begin_phase(directory, results, weights_of(model))
+        results.append(_train_phase(bench))
+        end_phase(directory)
     return tuple(results)
 
 
@@ -103,6 +102,7 @@ def _train_phase(bench: Bench) -> PhaseResult:
         dropped=dict(bench.rows.dropped),
         steps=fitted.steps,
         steps_planned=bench.steps,
+        trained=sum(len(step) for step in bench.plan.steps[: fitted.steps]),
         best_step=fitted.best.best_step if fitted.best else None,
         dev_rows=len(bench.dev.rows),
         early_stopping=fitted.best.words() if fitted.best else _why_off(len(bench.dev.rows)),
@@ -123,6 +123,18 @@ def _refuse_no_change(kl: float | None, results: Sequence[PhaseResult], benches:
     how = ", ".join(_raise_rate(bench) for bench in benches if bench.rows.rows)
     moved = "unknown" if kl is None else f"{kl:.1e}"
     raise NoChange(f"no change: KL to the start policy {moved} is below {NO_CHANGE_KL:.0e} after {steps} steps; {how}")
+
+
+def _refuse_forgetting(kept: Retention, most: float | None, benches: Sequence[Bench]) -> None:
+    """Also where the KL is not a number."""
+    if most is None or kept.kl_base <= most:
+        return
+    keys = [f"updates.{bench.phase.method}.{key}" for bench in benches if bench.rows.rows for key in _STRENGTH]
+    raise ForgotTooMuch(
+        f"forgot too much: KL to the base on {kept.prompts} general prompts is {kept.kl_base:.2f} nats a token "
+        f"({kept.kl_champion:.2f} to the champion), updates.max_retention_kl is {most:g}; lower {', '.join(keys)}, or "
+        "raise the bound where other answers to general prompts do no harm"
+    )
 
 
 def _raise_rate(bench: Bench) -> str:

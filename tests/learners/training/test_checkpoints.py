@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from learners.job import CHECKPOINT, RESULT, Lora, Model, Phase, TrainResult
-from learners.job_files import read_result
+from learners.job_files import copy_checkpoint, read_result
 from learners.training import stopping
 from learners.training.worker import perform
 from tests.learners.training.tiny import make_job, pair, row
@@ -42,13 +43,13 @@ def prepared(directory: Path, base: Path) -> Path:
     return directory
 
 
-def in_phases(directory: Path, base: Path) -> Path:
+def in_phases(directory: Path, base: Path, **changes: Any) -> Path:
     """Six steps each; the second with a dev fold."""
     rows = [*(row(number) for number in range(6)), *(pair(number) for number in range(20, 26))]
     dev = [pair(number) for number in range(30, 38)]
     settings = {**SETTINGS, "steps": 6}
     phases = (Phase(method="sft", settings=settings, rows=6, dev_rows=0), Phase(method="dpo", settings=settings))
-    make_job(directory, base, rows, dev=dev, phases=phases)
+    make_job(directory, base, rows, dev=dev, phases=phases, **changes)
     return directory
 
 
@@ -111,3 +112,37 @@ def test_one_asked_in_its_last_step_ends_with_its_result(
     directory = prepared(tmp_path / "job", tiny_base)
     trained(directory)
     assert not (directory / CHECKPOINT).exists()
+
+
+def test_a_checkpoint_kept_in_passing_changes_nothing_and_is_gone_in_the_end(tmp_path: Path, tiny_base: Path) -> None:
+    whole = trained(in_phases(tmp_path / "whole", tiny_base))
+    kept = in_phases(tmp_path / "kept", tiny_base, checkpoint_every_s=1e-6)
+    assert trained(kept).files == whole.files
+    assert {path.name for path in kept.iterdir() if path.is_dir()} == {"adapter"}
+
+
+def test_a_crash_in_the_second_phase_goes_on_in_it(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Crashes while the checkpoint of step 9 takes the place of that of step 8."""
+    from learners.training import checkpoints
+
+    whole = trained(in_phases(tmp_path / "whole", tiny_base))
+    first = in_phases(tmp_path / "first", tiny_base, checkpoint_every_s=1e-6)
+    saved, rename = [0], Path.rename
+
+    def torn(self: Path, target: Path) -> Path:
+        saved[0] += target.name == CHECKPOINT
+        if saved[0] == 7:  # of each phase's six steps, all but the last
+            raise RuntimeError("as if killed")
+        return rename(self, target)
+
+    with monkeypatch.context() as patched, pytest.raises(RuntimeError, match="as if killed"):
+        patched.setattr(checkpoints.Path, "rename", torn)
+        perform(first)
+    assert not (first / CHECKPOINT).exists(), "the crash was to be between the renames"
+    second = in_phases(tmp_path / "second", tiny_base)
+    copy_checkpoint(first, second)
+    resumed = trained(second)
+    assert resumed.files == whole.files
+    assert [phase.steps for phase in resumed.phases] == [6, 6]
