@@ -22,7 +22,6 @@ NOT_IN_THIS_VERSION: frozenset[tuple[str, ...]] = frozenset(
         ("watch",),
         ("release", "canary"),
         ("release", "holdback"),
-        ("model", "quantization"),
         ("learners", "hard_negatives"),
         ("learners", "augmentation"),
         ("learners", "hyperparameters"),

@@ -33,6 +33,7 @@ from learners.base import base_hash, find_base
 from learners.batching import BatchDecision
 from learners.errors import LearnerError
 from learners.job import Base
+from learners.quantization import check_quantization
 from storage import buffer, decisions, registry, updates
 from storage.artifacts import Artifacts
 from storage.errors import StaleUpdate, StorageError
@@ -62,11 +63,12 @@ class Learning:
         self._ticked_s = time.monotonic()
 
     def start(self) -> None:
-        """Raises BaseMissing and TrainingNotInstalled before anything runs."""
+        """Raises BaseMissing, TrainingNotInstalled and NoQuantization before anything runs."""
         executor: Executor = LocalExecutor()
         config = self._config()
         folder = find_base(config.model.base)
         check_architecture(folder)
+        check_quantization(config.model.quantization)
         executor.warm()
         base = Base(path=str(folder), hash=base_hash(folder))
         self._engine = EngineService(config, folder, Path(config.storage.artifacts) / "engine")

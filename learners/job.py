@@ -63,19 +63,29 @@ class Start(_Frozen):
 
 
 class Lora(_Frozen):
-    """Shape of the adapter. The update of a matrix is `alpha / rank * B A`; dropout applies while training."""
+    """Shape of the adapter. The update of a matrix is `alpha / rank * B A`; dropout applies while training.
+
+    `rslora` scales by alpha / sqrt(rank) instead (Kalajdzievski, arXiv 2312.03732, 2023); `dora` learns the magnitude of
+    each weight apart from its direction (Liu et al., arXiv 2402.09353, 2024).
+    """
 
     rank: int = Field(16, ge=1)
     alpha: int = Field(32, ge=1)
     dropout: float = Field(0.05, ge=0, lt=1)
     target_modules: str | tuple[str, ...] = "all-linear"
+    rslora: bool = False
+    dora: bool = False
 
 
 class Model(_Frozen):
-    """`max_context` counts tokens of prompt and completion together; longer rows are dropped, not cut."""
+    """`max_context` counts tokens of prompt and completion together; longer rows are dropped, not cut.
+
+    `quantization`: the base is held in 4 bits while an adapter is trained over it (Dettmers et al., "QLoRA", 2023).
+    """
 
     max_context: int = Field(2048, ge=8)
     lora: Lora = Lora()
+    quantization: Literal["none", "4bit"] = "none"
 
 
 class BatchLimits(_Frozen):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from storage.records.settings import Settings, setting
+
+Quantization = Literal["none", "4bit"]
 
 
 class LoraSettings(Settings):
@@ -23,6 +27,14 @@ class LoraSettings(Settings):
     target_modules: str | list[str] = setting(
         "all-linear", doc="Layers that get an adapter; lm_head never does.", live=False
     )
+    rslora: bool = setting(
+        False, doc="Scale by alpha / sqrt(rank) instead, so that a larger rank is not held back.", live=False
+    )
+    dora: bool = setting(
+        False,
+        doc="Learn each weight's magnitude apart from its direction: slower, and not every engine loads such adapters.",
+        live=False,
+    )
 
 
 class ModelSettings(Settings):
@@ -35,5 +47,10 @@ class ModelSettings(Settings):
     )
     max_context: int = setting(
         2048, doc="Longest prompt plus answer, in tokens; longer rows are dropped.", unit="tokens", live=False, ge=16
+    )
+    quantization: Quantization = setting(
+        "none",
+        doc="`4bit` trains over a base held in 4 bits (QLoRA): needs an NVIDIA GPU and `pip install 'adaptd[qlora]'`.",
+        live=False,
     )
     lora: LoraSettings = setting(LoraSettings(), doc="Shape of the adapters.", live=False)

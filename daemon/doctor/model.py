@@ -10,6 +10,7 @@ from daemon.doctor.checks import Check, fail, ok
 from learners.architectures import check_architecture
 from learners.base import find_base
 from learners.errors import LearnerError
+from learners.quantization import check_quantization
 
 
 def check_model(config: Config) -> list[Check]:
@@ -18,6 +19,7 @@ def check_model(config: Config) -> list[Check]:
         if unreadable := [file.name for file in sorted(folder.iterdir()) if not os.access(file, os.R_OK)]:
             return [fail("base model", f"{folder}: {', '.join(unreadable)} cannot be read; correct the rights")]
         kind = check_architecture(folder)
+        check_quantization(config.model.quantization)
     except (LearnerError, OSError) as error:
         return [fail("base model", f"{str(error).rstrip('.')}; a daemon with --role intake,api needs none")]
     return [ok("base model", f"{folder}{f', {kind}' if kind else ''}, {_size(folder)}")]

@@ -304,8 +304,8 @@ REWARD_TREND = Metric(
     "reward_trend",
     "gauge",
     "Feedback",
-    "Change of the reward from the oldest to the newest of the last 200 signals, -2 to 2, by Theil and Sen over means of "
-    "12 blocks. Not there for fewer than 24 signals, and 0 where the test of Mann and Kendall finds no trend.",
+    "Change of the reward from the oldest to the newest of the last 200 signals, -2 to 2, by Theil and Sen over the "
+    "means of 12 blocks. Not there for fewer than 24 signals, and 0 where the test of Mann and Kendall finds no trend.",
     "Do people like the answers better than before?",
     ("task",),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import cycle, pairwise
 from statistics import fmean
 from typing import Any
 
@@ -17,7 +17,7 @@ METRICS = {
     "nll": "likelihood of human texts",
     "nll_chosen": "likelihood of preferred texts",
 }
-STAGE_HATCHES = {"easy": (style.SKY, ""), "medium": (style.BLUE, "///"), "hard": (style.VERMILLION, "xxx")}
+STAGE_LOOKS = ((style.SKY, ""), (style.BLUE, "///"), (style.VERMILLION, "xxx"), (style.GREEN, "..."))
 MIDDLE, QUARTERS, ENDS = 9, (4, 14), (0, 18)  # in percentiles of 5, 10, ... 95
 
 
@@ -177,7 +177,8 @@ def _batches(axis: Any, updates: Sequence[UpdatePoint]) -> None:
 def _stages(axis: Any, updates: Sequence[UpdatePoint]) -> None:
     axis.set_title("Curriculum: steps in each stage")
     floor = dict.fromkeys((update.update_id for update in updates), 0)
-    for name, (colour, hatch) in STAGE_HATCHES.items():
+    names = dict.fromkeys(stage.name for update in updates for stage in update.stages)
+    for name, (colour, hatch) in zip(names, cycle(STAGE_LOOKS), strict=False):
         for update in updates:
             steps = sum(stage.steps for stage in update.stages if stage.name == name)
             if steps:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Any
 
 from daemon.actions.history import PhaseHistory, UpdateHistory
 from daemon.plots import style
-from daemon.plots.task import METRICS, OFF, STAGE_HATCHES
+from daemon.plots.task import METRICS, OFF, STAGE_LOOKS
 
 METHODS = {
     "sft": ("supervised fine-tuning", "loss, nats a token"),
@@ -69,8 +70,7 @@ def _losses(axis: Any, phase: PhaseHistory | None) -> None:
 def _stage_marks(axis: Any, phase: PhaseHistory) -> None:
     """The curriculum's stages as bands below the curves."""
     at = phase.steps_before
-    for stage in phase.stages:
-        colour, _ = STAGE_HATCHES[stage.name]
+    for stage, (colour, _) in zip(phase.stages, cycle(STAGE_LOOKS), strict=False):
         axis.axvspan(at + 0.5, at + stage.steps + 0.5, color=colour, alpha=0.10, linewidth=0)
         axis.text(
             at + stage.steps / 2 + 0.5, 0.98, stage.name, transform=axis.get_xaxis_transform(), ha="center", va="top",

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
+from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, set_seed
 
 from learners.job import ADAPTER, Lora, TrainJob
+from learners.quantization import check_quantization
 from learners.training.errors import StartMissing
 
 FILES = ("adapter_config.json", "adapter_model.safetensors")
@@ -37,10 +38,11 @@ def load_tokenizer(path: str) -> Any:
 
 
 def load_model(job: TrainJob) -> Any:
-    """The base with a trainable adapter called `default`, seeded: in float32 on CPU, as it was saved on a GPU."""
-    base = AutoModelForCausalLM.from_pretrained(
-        job.base.path, dtype="auto" if on_gpu() else torch.float32, local_files_only=True
-    )
+    """The base with a trainable adapter called `default`, seeded: in float32 on CPU, as it was saved on a GPU.
+
+    Raises StartMissing, and NoQuantization where 4 bits are asked for and cannot be had.
+    """
+    base = _load_quantized(job.base.path) if job.model.quantization == "4bit" else load_base(job.base.path)
     set_seed(job.seed)
     if job.start.mode == "base":
         return get_peft_model(base, _configuration(job.model.lora))
@@ -50,6 +52,28 @@ def load_model(job: TrainJob) -> Any:
             f"The champion's adapter {path} lacks {' or '.join(FILES)}; restore it, or start from the base."
         )
     return PeftModel.from_pretrained(base, path, is_trainable=True)
+
+
+def load_base(path: str) -> Any:
+    """Without an adapter, as engines serve it."""
+    return AutoModelForCausalLM.from_pretrained(
+        path, dtype="auto" if on_gpu() else torch.float32, local_files_only=True
+    )
+
+
+def _load_quantized(path: str) -> Any:
+    """In 4-bit normal floats, their scales quantized too; computing in bfloat16. All of it is on one GPU."""
+    check_quantization("4bit")
+    in_4_bits = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+    base = AutoModelForCausalLM.from_pretrained(
+        path, quantization_config=in_4_bits, device_map={"": 0}, dtype=torch.bfloat16, local_files_only=True
+    )
+    return prepare_model_for_kbit_training(base, use_gradient_checkpointing=False)
 
 
 def weights_of(model: Any) -> dict[str, torch.Tensor]:
@@ -86,6 +110,13 @@ def write_adapter(model: Any, directory: Path) -> tuple[dict[str, str], int]:
     return finish_adapter(unfinished)
 
 
+def as_served(model: Any, job: TrainJob, directory: Path) -> Any:
+    """The model as an engine will hold it: on the whole base, where training saw it in 4 bits."""
+    if job.model.quantization == "none":
+        return model
+    return PeftModel.from_pretrained(load_base(job.base.path), str(directory / ADAPTER))
+
+
 def finish_adapter(unfinished: Path) -> tuple[dict[str, str], int]:
     """Renames a written adapter into its place. Returns sha256 by file name, and the size in bytes."""
     final = unfinished.with_name(ADAPTER)
@@ -98,7 +129,13 @@ def finish_adapter(unfinished: Path) -> tuple[dict[str, str], int]:
 def _configuration(lora: Lora) -> LoraConfig:
     targets = lora.target_modules if isinstance(lora.target_modules, str) else list(lora.target_modules)
     return LoraConfig(
-        r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets, task_type="CAUSAL_LM"
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=targets,
+        use_rslora=lora.rslora,
+        use_dora=lora.dora,
+        task_type="CAUSAL_LM",
     )
 
 

@@ -3,8 +3,8 @@
 From time to time (`updates.checkpoint_every`), and when the daemon that stops asks it to end (SIGTERM), the trainer
 saves at the end of a step what it needs: adapter, optimizer, schedule, random numbers, the best weights on the dev fold
 so far, the results of the phases before this one, and the weights that this one began with. So neither a stop nor a
-kill costs more than the steps since then. The next attempt, in a directory of its own that holds the same job and rows and a
-copy of the checkpoint, trains the rest of the plan.
+kill costs more than the steps since then. The next attempt, in a directory of its own that holds the same job and rows
+and a copy of the checkpoint, trains the rest of the plan.
 
 A checkpoint takes the place of the one before by two renames; a kill between them leaves the one before under another
 name, which `find_checkpoint` knows. One that a cut of power has spoilt costs one attempt: `is_copy` tells whether an
@@ -38,7 +38,7 @@ _RESULTS = TypeAdapter(tuple[PhaseResult, ...])
 
 
 class PlaceKeeper(TrainerCallback):
-    """Has a checkpoint saved every `every_s` seconds; and one more, then an end, after the step in which it was asked."""
+    """Has a checkpoint saved every `every_s` seconds, and another, then an end, after the step in which it was asked."""
 
     def __init__(
         self, directory: Path, best: BestOfDev | None, every_s: float = inf, clock: Callable[[], float] = time.monotonic

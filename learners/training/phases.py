@@ -20,7 +20,7 @@ from learners.base import template_hash
 from learners.job import PhaseResult, Retention, StageDone, TrainJob, TrainResult
 from learners.job_files import write_plan
 from learners.methods import find_method
-from learners.training.adapters import load_model, load_tokenizer, put_weights, weights_of, write_adapter
+from learners.training.adapters import as_served, load_model, load_tokenizer, put_weights, weights_of, write_adapter
 from learners.training.bench import Bench, Fitted
 from learners.training.checkpoints import begin_phase, end_phase, recall_phases
 from learners.training.drift import kl_from_start, probe, retention
@@ -53,8 +53,8 @@ def train(directory: Path, job: TrainJob) -> TrainResult:
     _refuse_no_change(kl, results, benches)
     kept = retention(model, tokenizer, job.champion_path)
     _refuse_forgetting(kept, job.max_retention_kl, benches)
-    probes = probe(model, tokenizer)
     files, size_bytes = write_adapter(model, directory)
+    probes = probe(as_served(model, job, directory), tokenizer)
     return TrainResult(
         outcome="trained",
         reason="; then ".join(f"{one.method}: {one.steps} steps on {one.rows} rows" for one in results),

@@ -2,7 +2,7 @@
 
 Why so strict: PEFT changes the base in place while it loads, fills what a file lacks with random numbers, and looks
 for missing files in the Hub. So everything is read into memory and compared with the base first. Only LoRA on linear
-layers is in this version: no `modules_to_save`, DoRA, trained biases or embeddings.
+layers, with or without rsLoRA and DoRA, is in this version: no `modules_to_save`, trained biases or embeddings.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from learners.engines.wire import BadRequest
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
-KEY = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
+KEY = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<part>A\.weight|B\.weight|magnitude_vector)")
+A, B, MAGNITUDE = "A.weight", "B.weight", "magnitude_vector"
 
 Shapes = Mapping[str, tuple[int, int]]  # linear layers of the base: name -> (inputs, outputs)
 
@@ -48,7 +49,7 @@ def read_adapter(path: Path, shapes: Shapes, max_rank: int) -> AdapterFiles:
     described = _read_config(path)
     _check_config(described, path, max_rank)
     tensors = _read_tensors(path)
-    modules = _check_tensors(tensors, path, shapes, max_rank)
+    modules = _check_tensors(tensors, path, shapes, max_rank, dora=bool(described.get("use_dora")))
     try:
         config = LoraConfig.from_pretrained(str(path))
     except Exception as error:  # PEFT raises many kinds for one broken file
@@ -73,7 +74,7 @@ def _read_config(path: Path) -> dict[str, Any]:
 def _check_config(found: dict[str, Any], path: Path, max_rank: int) -> None:
     if found.get("peft_type") != "LORA":
         raise BadRequest(f"{path} is not a LoRA adapter; only LoRA is in this version of adaptd.")
-    for name in ("modules_to_save", "use_dora", "lora_bias", "trainable_token_indices"):
+    for name in ("modules_to_save", "lora_bias", "trainable_token_indices"):
         if found.get(name):
             raise BadRequest(f"{path} uses {name}, which is not in this version of adaptd; train without it.")
     pattern = found.get("rank_pattern") or {}
@@ -92,31 +93,44 @@ def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
         raise BadRequest(f"{path / WEIGHTS_FILE} is corrupt or cut short; publish the adapter again.") from None
 
 
-def _check_tensors(tensors: dict[str, torch.Tensor], path: Path, shapes: Shapes, max_rank: int) -> frozenset[str]:
-    sides: dict[str, dict[str, torch.Tensor]] = {}
+def _check_tensors(
+    tensors: dict[str, torch.Tensor], path: Path, shapes: Shapes, max_rank: int, *, dora: bool
+) -> frozenset[str]:
+    parts: dict[str, dict[str, torch.Tensor]] = {}
     for key, tensor in tensors.items():
         found = KEY.fullmatch(key)
         if not found:
             raise BadRequest(
                 f"{path} holds {key[:120]!r}, which is no LoRA matrix of a linear layer; train without it."
             )
-        sides.setdefault(found["module"], {})[found["side"]] = tensor
-    if not sides:
+        parts.setdefault(found["module"], {})[found["part"]] = tensor
+    if not parts:
         raise BadRequest(f"{path} holds no LoRA matrices; publish the adapter again.")
-    for module, matrices in sides.items():
+    for module, found_parts in parts.items():
+        matrices = {name: tensor for name, tensor in found_parts.items() if name != MAGNITUDE}
         _check_layer(module, matrices, path, shapes, max_rank)
-    return frozenset(sides)
+        _check_magnitude(module, found_parts.get(MAGNITUDE), path, shapes, dora=dora)
+    return frozenset(parts)
+
+
+def _check_magnitude(module: str, found: torch.Tensor | None, path: Path, shapes: Shapes, *, dora: bool) -> None:
+    """With DoRA each layer has one number for each of its outputs, else none has any."""
+    where = f"{path}, layer {module[:120]!r}"
+    if (found is not None) != dora:
+        raise BadRequest(f"{where}: its config and its weights disagree on DoRA; publish the adapter again.")
+    if found is not None and (found.numel() != shapes[module][1] or not bool(torch.isfinite(found).all())):
+        raise BadRequest(f"{where}: its DoRA magnitudes do not fit this base; the adapter was trained on another base.")
 
 
 def _check_layer(module: str, matrices: dict[str, torch.Tensor], path: Path, shapes: Shapes, max_rank: int) -> None:
     where = f"{path}, layer {module[:120]!r}"
     if module not in shapes:
         raise BadRequest(f"{where}: this base has no such linear layer; the adapter was trained on another base.")
-    if set(matrices) != {"A", "B"} or any(m.ndim != 2 for m in matrices.values()):
+    if set(matrices) != {A, B} or any(m.ndim != 2 for m in matrices.values()):
         raise BadRequest(f"{where}: both LoRA matrices are needed; publish the adapter again.")
     inputs, outputs = shapes[module]
-    rank = matrices["A"].shape[0]
-    if tuple(matrices["A"].shape) != (rank, inputs) or tuple(matrices["B"].shape) != (outputs, rank):
+    rank = matrices[A].shape[0]
+    if tuple(matrices[A].shape) != (rank, inputs) or tuple(matrices[B].shape) != (outputs, rank):
         raise BadRequest(f"{where}: its shape does not fit this base; the adapter was trained on another base.")
     if not 0 < rank <= max_rank:
         raise BadRequest(f"{where}: rank {rank} is above {max_rank}; train a smaller one or raise --max-rank.")
