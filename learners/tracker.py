@@ -19,7 +19,7 @@ from math import erfc, sqrt
 from statistics import fmean, median
 from typing import Literal
 
-BLOCKS = 12  # rewards are averaged in so many blocks first: among thumbs, most pairs are ties
+BLOCKS = 12  # the size of a trend of rewards is that of so many blocks' means: of thumbs, most pairs are ties
 MIN_A_BLOCK = 2
 MIN_VALUES = 5  # with four, not even a perfect order is beyond chance
 LEVEL = 0.05
@@ -46,19 +46,22 @@ def trend_of(values: Sequence[float]) -> Trend:
     count = len(values)
     if count < MIN_VALUES:
         return Trend("unknown", 0.0, None, count)
-    change, p = theil_sen(values) * (count - 1), mann_kendall(values)
-    if p >= LEVEL or change == 0:
-        return Trend("steady", change, p, count)
-    return Trend("rising" if change > 0 else "falling", change, p, count)
+    return _told(theil_sen(values) * (count - 1), mann_kendall(values), count)
 
 
 def reward_trend(rewards: Sequence[float]) -> Trend:
-    """Of single rewards, oldest first, over the means of `BLOCKS` blocks; `count` is that of the rewards."""
+    """Of single rewards, oldest first; the change is from the first block's mean to the last one's."""
     if len(rewards) < BLOCKS * MIN_A_BLOCK:
         return Trend("unknown", 0.0, None, len(rewards))
     ends = [round(len(rewards) * block / BLOCKS) for block in range(BLOCKS + 1)]
-    found = trend_of([fmean(rewards[low:high]) for low, high in pairwise(ends)])
-    return Trend(found.direction, found.change, found.p, len(rewards))
+    means = [fmean(rewards[low:high]) for low, high in pairwise(ends)]
+    return _told(theil_sen(means) * (BLOCKS - 1), mann_kendall(rewards), len(rewards))
+
+
+def _told(change: float, p: float, count: int) -> Trend:
+    if p >= LEVEL or change == 0:
+        return Trend("steady", change, p, count)
+    return Trend("rising" if change > 0 else "falling", change, p, count)
 
 
 def theil_sen(values: Sequence[float]) -> float:

@@ -107,6 +107,8 @@ class Command:
         hints = typing.get_type_hints(self.callback, include_extras=True)
         found = []
         for name, parameter in inspect.signature(self.callback).parameters.items():
+            if hints[name] is typer.Context:
+                continue
             annotation, info = typing.get_args(hints[name])[:2]
             found.append(Parameter(name, info, annotation, parameter.default))
         return found
@@ -130,6 +132,9 @@ def _commands(group: typer.Typer, name: str) -> Iterator[Command]:
         yield Command(f"{name} {info.name or info.callback.__name__.replace('_', '-')}", info.callback)
     for inner in group.registered_groups:
         assert inner.typer_instance is not None and inner.name
+        alone = inner.typer_instance.registered_callback
+        if alone is not None and alone.callback is not None:
+            yield Command(f"{name} {inner.name}", alone.callback)
         yield from _commands(inner.typer_instance, f"{name} {inner.name}")
 
 

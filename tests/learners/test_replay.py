@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from learners.replay import StartEvidence, choose_start, sample_replay
+from learners.replay import StartEvidence, choose_start, measure_row, sample_replay
 from storage.records import Message, Origin, Row
 
 
@@ -113,3 +113,25 @@ def test_heavier_rows_are_drawn_more_often() -> None:
     learned = rows([1.0, 0.25])
     drawn = Counter(sample_replay(learned, 1, seed)[0].origin.interaction_id for seed in range(400))
     assert drawn["i0"] / 400 == pytest.approx(0.8, abs=0.06)
+
+
+def test_the_time_of_a_row_is_the_median_of_the_newest_runs() -> None:
+    """One slow run, and what was long ago, do not count."""
+    runs = [(2.0, 100), (40.0, 200), (3.0, 100), (2.0, 100), (0.0, 0), (3.0, 100), *[(900.0, 10)] * 9]
+    assert measure_row(runs) == pytest.approx(0.03)
+    assert measure_row([]) is None
+    assert measure_row([(5.0, 0)]) is None
+
+
+def test_a_measured_time_decides_where_to_start_and_says_so() -> None:
+    """104 rows, 8 passes: 8.3 s at 0.01 s a row fit 60 s, 166 s at 0.2 s do not."""
+    fast = choose_start("auto", evidence(row_s=measure_row([(10.0, 1000)])))
+    slow = choose_start("auto", evidence(row_s=measure_row([(200.0, 1000)])))
+    assert (fast.mode, slow.mode) == ("base", "champion")
+    assert "104 rows do not fit (37 would, 0.2 s a row, 8 passes, 60 s)" in slow.reason
+
+
+def test_steps_that_do_not_grow_with_the_rows_fit_any_number_of_them() -> None:
+    """So few passes over so many rows are less than one each."""
+    many = evidence(learned_rows=5000, learned_effective=4000.0, passes=0.1)
+    assert choose_start("auto", many).mode == "base"
