@@ -214,7 +214,9 @@ class Training:
             seed=config.updates.seed + update.update_id,
             base=self._base,
             start=contract.Start(mode=choice.mode, adapter_path=folder if choice.mode == "champion" else None),
-            model=contract.Model.model_validate(config.model.model_dump(include={"max_context", "lora", "quantization"})),
+            model=contract.Model.model_validate(
+                config.model.model_dump(include={"max_context", "lora", "quantization"})
+            ),
             learners={name: own.model_dump() for name, own in task.hooks.items() if task.learners.on(name)},
             batch=_limits(update, task) if material.pool else None,
             champion_path=folder,

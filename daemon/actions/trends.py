@@ -38,6 +38,10 @@ def read_trends(context: Context, tx: Connection, task: str) -> TrendStatus:
     return TrendStatus(rewards=_view(rewards), scores=_view(trend_of(_scores(tx, task))))
 
 
+def p_in_words(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p {p:.2g}"
+
+
 def _scores(tx: Connection, task: str) -> list[float]:
     """By version, of the newest line: scores of two bases make no trend."""
     line = registry.line_of(tx, task)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from daemon.actions.trends import p_in_words
+
 
 def trend_in_words(trend: Mapping[str, Any]) -> str:
     """One word for a table: `rising`, `falling`, `steady`, or `-` where there is too little to say."""
@@ -18,5 +20,5 @@ def trend_line(trends: Mapping[str, Any]) -> str:
         trend = trends[name]
         if trend["p"] is not None:
             change = f"{scale * trend['change']:+.2g}{unit}"
-            parts.append(f"{name} {trend['direction']} ({change} over {trend['count']} {of}, p {trend['p']:.2g})")
+            parts.append(f"{name} {trend['direction']} ({change} over {trend['count']} {of}, {p_in_words(trend['p'])})")
     return "; ".join(parts)

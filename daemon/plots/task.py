@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from daemon.actions.history import TaskHistory, UpdatePoint, VersionPoint
-from daemon.actions.trends import TrendView
+from daemon.actions.trends import TrendView, p_in_words
 from daemon.plots import style
 
 OFF = (False, "off", None)
@@ -49,7 +49,9 @@ def _subtitle(history: TaskHistory) -> str:
 def _trend(what: str, trend: TrendView, of: str, scale: float, unit: str) -> str:
     if trend.p is None:
         return f"{what}: too few for a trend ({trend.count} {of})"
-    return f"{what} {trend.direction}: {scale * trend.change:+.2g} {unit} over {trend.count} {of} (p {trend.p:.2g})"
+    return (
+        f"{what} {trend.direction}: {scale * trend.change:+.2g} {unit} over {trend.count} {of} ({p_in_words(trend.p)})"
+    )
 
 
 def _scores(axis: Any, versions: Sequence[VersionPoint]) -> None:

@@ -73,17 +73,19 @@ def _stage_marks(axis: Any, phase: PhaseHistory) -> None:
     for stage, (colour, _) in zip(phase.stages, cycle(STAGE_LOOKS), strict=False):
         axis.axvspan(at + 0.5, at + stage.steps + 0.5, color=colour, alpha=0.10, linewidth=0)
         axis.text(
-            at + stage.steps / 2 + 0.5, 0.98, stage.name, transform=axis.get_xaxis_transform(), ha="center", va="top",
+            at + stage.steps / 2 + 0.5, 0.02, stage.name, transform=axis.get_xaxis_transform(), ha="center", va="bottom",
             fontsize=8.5, color=style.GREY,
         )  # fmt: skip
         at += stage.steps
 
 
-def _smooth(values: tuple[float, ...], share: float = 0.25) -> list[float]:
-    """A running mean that forgets `1 - share` a point; starts at the first value."""
+def _smooth(values: tuple[float, ...], kept: float = 0.75) -> list[float]:
+    """The mean of all values so far, each weighing `kept` times as much as the one after it."""
     found: list[float] = []
+    total = weight = 0.0
     for value in values:
-        found.append(value if not found else share * value + (1 - share) * found[-1])
+        total, weight = kept * total + value, kept * weight + 1
+        found.append(total / weight)
     return found
 
 

@@ -29,7 +29,10 @@ def test_every_version_has_its_score_with_an_interval_and_its_fate(store: Store,
 def test_every_update_has_its_batch_its_gain_its_learners_and_its_stages(store: Store, tmp_path: Path) -> None:
     live_through(store)
     found = task_history(context_of(store, tmp_path), TASK).updates
-    assert [(one.update_id, one.state, one.batch_size) for one in found[:2]] == [(1, "promoted", 21), (2, "promoted", 22)]
+    assert [(one.update_id, one.state, one.batch_size) for one in found[:2]] == [
+        (1, "promoted", 21),
+        (2, "promoted", 22),
+    ]
     assert (found[0].difference, found[0].low, found[0].high) == pytest.approx((0.05, 0.01, 0.09))
     assert [one.learners.get("curriculum") for one in found] == [False, False, True, True, True, None]
     assert [(stage.name, stage.steps) for stage in found[0].stages] == [("easy", 2), ("hard", 2)]
