@@ -65,8 +65,8 @@ class Start(_Frozen):
 class Lora(_Frozen):
     """Shape of the adapter. The update of a matrix is `alpha / rank * B A`; dropout applies while training.
 
-    `rslora` scales by alpha / sqrt(rank) instead (Kalajdzievski, arXiv 2312.03732, 2023); `dora` learns the magnitude of
-    each weight apart from its direction (Liu et al., arXiv 2402.09353, 2024).
+    `rslora` scales by alpha / sqrt(rank) instead (Kalajdzievski, arXiv 2312.03732, 2023); `dora` learns the magnitude
+    of each weight apart from its direction (Liu et al., arXiv 2402.09353, 2024).
     """
 
     rank: int = Field(16, ge=1)

@@ -73,8 +73,8 @@ def _stage_marks(axis: Any, phase: PhaseHistory) -> None:
     for stage, (colour, _) in zip(phase.stages, cycle(STAGE_LOOKS), strict=False):
         axis.axvspan(at + 0.5, at + stage.steps + 0.5, color=colour, alpha=0.10, linewidth=0)
         axis.text(
-            at + stage.steps / 2 + 0.5, 0.02, stage.name, transform=axis.get_xaxis_transform(), ha="center", va="bottom",
-            fontsize=8.5, color=style.GREY,
+            at + stage.steps / 2 + 0.5, 0.02, stage.name, transform=axis.get_xaxis_transform(), ha="center",
+            va="bottom", fontsize=8.5, color=style.GREY,
         )  # fmt: skip
         at += stage.steps
 

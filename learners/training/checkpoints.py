@@ -38,7 +38,7 @@ _RESULTS = TypeAdapter(tuple[PhaseResult, ...])
 
 
 class PlaceKeeper(TrainerCallback):
-    """Has a checkpoint saved every `every_s` seconds, and another, then an end, after the step in which it was asked."""
+    """Has a checkpoint saved every `every_s` seconds; asked to end, another after that step, and then the end."""
 
     def __init__(
         self, directory: Path, best: BestOfDev | None, every_s: float = inf, clock: Callable[[], float] = time.monotonic
