@@ -287,6 +287,10 @@ class App:
                 with self._refusing:
                     self._refused[source] += times
 
+    def base_hash(self) -> str | None:
+        """Of `model.base`; None without the role that learns."""
+        return self._learning.base_hash() if self._learning else None
+
     def release_soon(self) -> None:
         if self._learning is not None:
             self._learning.look_soon()

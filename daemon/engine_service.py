@@ -17,7 +17,7 @@ PROBE_TIMEOUT_S = 2.0
 class EngineService:
     """One engine process; `url` is None while it does not answer. `starts` counts how often it came up."""
 
-    def __init__(self, config: Config, base: Path, folder: Path) -> None:
+    def __init__(self, config: Config, base: Path, folder: Path, name: str = "engine") -> None:
         self._port_file = folder / "port"
         command = [
             *local_engine_command(
@@ -30,7 +30,7 @@ class EngineService:
             *("--port-file", str(self._port_file), "--parent-pid", str(os.getpid())),
         ]
         spec = ServiceSpec(
-            name="engine",
+            name=name,
             command=command,
             ready=self._answers,
             log_path=folder / "log",

@@ -25,6 +25,7 @@ from daemon.executors.local import LocalExecutor
 from daemon.faults import fault_of
 from daemon.jobs import JOBS, Jobs
 from daemon.judging import EngineAt, Judging
+from daemon.old_bases import find_old_bases, tick_all
 from daemon.releasing import Releasing
 from daemon.supervisor import Service
 from daemon.training import Training
@@ -76,9 +77,9 @@ class Learning:
         self._batches = Batches(self._store, self._clock)
         parts = (self._store, self._artifacts, self._jobs)
         self._training = Training(*parts, base, self._config, self._clock)
-        self._releasing = Releasing(
-            self._store, self._artifacts, self._engine, config.release, config.engine.max_adapters, self._clock
-        )
+        self._old_bases = self._store.read(lambda tx: find_old_bases(tx, self._artifacts, config, base.hash))
+        served = (config.release, config.engine.max_adapters, self._clock, self._old_bases)
+        self._releasing = Releasing(self._store, self._artifacts, self._engine, *served)
         self._judging = Judging(*parts, self._config, self._clock, self._engine_at)
         self._base = base
         self._store.write(self._take_over)
@@ -113,6 +114,8 @@ class Learning:
         for name in ("_jobs", "_engine"):
             if hasattr(self, name):
                 getattr(self, name).stop()
+        for old in getattr(self, "_old_bases", ()):
+            old.stop()
 
     def look_soon(self) -> None:
         """Something was stored or changed: do not wait for the next idle look."""
@@ -138,7 +141,12 @@ class Learning:
         return self._releasing.routes()
 
     def services(self) -> Mapping[str, Service]:
-        return {"engine": self._engine.service}
+        services = [self._engine.service, *(old.service.service for old in self._old_bases)]
+        return {service.spec.name: service for service in services}
+
+    def base_hash(self) -> str:
+        """Of the present base."""
+        return self._base.hash
 
     def _run(self) -> None:
         idle_since_s = 0.0
@@ -153,12 +161,20 @@ class Learning:
 
     def _tick(self, *, look_at_batches: bool) -> None:
         self._guarded("engine", lambda: self._engine.tick(time.monotonic()))
+        tick_all(self._old_bases, self._guarded, time.monotonic())
         tasks = self._tasks()
         for task in tasks:
             self._guarded(task.name, lambda task=task: self._tick_task(task, look_at_batches))  # type: ignore[misc]
         if look_at_batches:
             self._guarded("tasks that are gone", lambda: self._end_work_of_others({task.name for task in tasks}))
         self._guarded("release", self._releasing.tick)
+        self._guarded("old bases", self._retire_old_bases)
+
+    def _retire_old_bases(self) -> None:
+        for old in self._releasing.retire():
+            self._old_bases = [each for each in self._old_bases if each is not old]
+            old.stop()
+            log.info("the engine of an old base is ended: its tasks have new champions", base=old.hash[:8])
 
     def _guarded(self, what: str, step: Callable[[], None]) -> None:
         """One part's trouble is logged once, until it changes, and does not stop the others."""
@@ -193,6 +209,9 @@ class Learning:
             lambda tx: (updates.running_update(tx, task.name), updates.held_update(tx, task.name))
         )
         for update in (unfinished, held):
+            if update is not None and self._of_other_base(update):
+                self._end_of_other_base(update)
+                return
             if update is not None and update.update_id in self._cancelling:
                 self._cancel(update)
                 return
@@ -202,6 +221,19 @@ class Learning:
             self._judging.step(held, task)
         if look_at_batches:
             self._look_at_batch(task, unfinished)
+
+    def _of_other_base(self, update: Update) -> bool:
+        """Whether it was begun against a champion on a base that is not the present one."""
+        champion = self._store.read(lambda tx: registry.get_adapter(tx, update.champion))
+        return champion is not None and champion.base_hash != self._base.hash
+
+    def _end_of_other_base(self, update: Update) -> None:
+        """Its examples go back, and are learned on the new line."""
+        words = "model.base was changed: it belongs to the line of the old base"
+        if update.state in ("trained", "held"):
+            self._judging.expire(update, words)
+        else:
+            self._training.cancel(update, words)
 
     def _advance(self, update: Update, held: Update | None, task: TaskConfig) -> None:
         if update.state == "queued":

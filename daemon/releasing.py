@@ -16,13 +16,14 @@ from sqlalchemy import Connection
 
 from daemon.actions.context import EngineRoute
 from daemon.engine_service import EngineService
+from daemon.old_bases import OldBase
 from daemon.release import engine, targets
 from daemon.release.contract import ReleaseOutcome, Site, Target, Wanted
 from daemon.settings import ReleaseSettings
 from storage import decisions, registry
 from storage.artifacts import Artifacts
 from storage.errors import ArtifactCorrupt
-from storage.records import Adapter, Decision
+from storage.records import Adapter, Decision, Line
 from storage.store import Store
 
 log = structlog.get_logger(__name__)
@@ -43,14 +44,18 @@ class Releasing:
         settings: ReleaseSettings,
         slots: int,
         clock: Callable[[], datetime],
+        old_bases: Sequence[OldBase] = (),
     ) -> None:
+        self._old_bases = list(old_bases)
         self._store, self._artifacts, self._service, self._clock = store, artifacts, service, clock
         self._engine = engine.EngineTarget(settings.engine, slots)
-        self._targets: list[Target] = [self._engine] if "engine" in settings.targets else []
+        self._to_engine = "engine" in settings.targets
+        self._targets: list[Target] = []
         site = Site(Path.cwd(), slots=slots)
         others = (name for name in settings.targets if name != engine.NAME)
         self._targets += [targets()[name].open_target(getattr(settings, name), site) for name in others]
         self._champions: dict[str, str] = {}
+        self._serving: dict[str, Line] = {}
         self._verified: set[str] = set()
         self._starts = 0
         self._next_s = 0.0
@@ -58,31 +63,68 @@ class Releasing:
     def tick(self) -> None:
         """Reconcile when something changed, and from time to time."""
         champions = {line.task: line.champion for line in self._store.read(registry.list_lines)}
-        if champions == self._champions and time.monotonic() < self._next_s:
+        serving = {line.task: line for line in self._store.read(registry.serving_lines)}
+        if (champions, serving) == (self._champions, self._serving) and time.monotonic() < self._next_s:
             return
-        self._champions = champions
+        self._champions, self._serving = champions, serving
         self._follow_engine()
-        wanted = self._store.read(self._wanted)
-        outcomes = [outcome for target in self._targets for outcome in target.reconcile(wanted)]
+        outcomes = self._reconcile()
         for outcome in outcomes:
             if outcome.changed:
                 self._say(outcome)
         settled = all(outcome.state == "serving" for outcome in outcomes)
         self._next_s = time.monotonic() + (LOOK_EVERY_S if settled else SOON_S)
 
+    def _reconcile(self) -> list[ReleaseOutcome]:
+        """The engine gets the champion of each newest line, against which candidates are judged; every other target,
+        and engines of old bases, get those that answer."""
+        outcomes: list[ReleaseOutcome] = []
+        if self._to_engine:
+            outcomes += self._engine.reconcile(self._store.read(lambda tx: self._wanted(tx, self._champions)))
+        answering = {task: line.champion for task, line in self._serving.items()}
+        for target in self._targets:
+            outcomes += target.reconcile(self._store.read(lambda tx: self._wanted(tx, answering)))
+        for old in self._old_bases:
+            mine = {task: line.champion for task, line in self._serving.items() if line.base_hash == old.hash}
+            outcomes += old.reconcile(self._store.read(lambda tx, mine=mine: self._wanted(tx, mine)))  # type: ignore[misc]
+        return outcomes
+
+    def retire(self) -> list[OldBase]:
+        """Those old bases that nobody is answered from any more, given up: their engines can be ended."""
+        idle = [old for old in self._old_bases if self._serving and not self._needed(old)]
+        self._old_bases = [old for old in self._old_bases if old not in idle]
+        return idle
+
+    def _needed(self, old: OldBase) -> bool:
+        """Also by a task whose new champion is not in the engine yet."""
+        return any(
+            line.base_hash == old.hash or (not self._answers(line) and old.route(task) is not None)
+            for task, line in self._serving.items()
+        )
+
+    def _answers(self, line: Line) -> bool:
+        """Whether that line's champion is in the engine of the present base."""
+        route = self._engine.routes().tasks.get(line.task)
+        return route is not None and route.champion == line.champion
+
     def routes(self) -> Mapping[str, EngineRoute]:
         """Where each task's adapters answer now."""
+        found = dict(self._engine.routes().tasks)
+        for line in [line for line in self._serving.values() if not self._answers(line)]:
+            for route in [old.route(line.task) for old in self._old_bases]:
+                found |= {line.task: route} if route else {}
         return {
             task: EngineRoute(route.engine_url, route.champion, route.engine_model, dict(route.versions))
-            for task, route in self._engine.routes().tasks.items()
+            for task, route in found.items()
         }
 
     def names(self) -> dict[str, str]:
-        """The engine's name of each adapter that it serves."""
-        return {ours: theirs for route in self.routes().values() for ours, theirs in route.versions.items()}
+        """The name of each adapter in the engine of the present base."""
+        routes = self._engine.routes().tasks.values()
+        return {ours: theirs for route in routes for ours, theirs in route.versions.items()}
 
     def close(self) -> None:
-        for target in self._targets:
+        for target in (self._engine, *self._targets):
             target.close()
 
     def _follow_engine(self) -> None:
@@ -92,9 +134,9 @@ class Releasing:
             self._engine.moved(None)
         self._engine.moved(self._service.url)
 
-    def _wanted(self, tx: Connection) -> list[Wanted]:
+    def _wanted(self, tx: Connection, champions: Mapping[str, str]) -> list[Wanted]:
         found: list[Wanted] = []
-        for task, champion in self._champions.items():
+        for task, champion in champions.items():
             adapters = {adapter.name: adapter for adapter in registry.list_adapters(tx, task)}
             found += self._checked(adapters[champion], "champion")
             base = adapters[champion].base_hash

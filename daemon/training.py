@@ -67,7 +67,7 @@ class Training:
         """Queued to running."""
         now = self._clock()
         material = self._store.read(lambda tx: gather(tx, update, task, now))
-        if not material.batch:
+        if not material.batch and not (update.report.get("rebase") and material.learned):
             self._fail(update, nothing_left(material))
             return
         candidate = f"{update.task}@v{material.version}"
@@ -156,7 +156,7 @@ class Training:
         effective = sum(decay(row.effective_at, self._clock(), task.rewards.half_life) for row in material.learned)
         rows = len(material.batch)
         evidence = StartEvidence(
-            champion_is_base=material.champion.version == 0,
+            champion_is_base=material.champion.directory is None,
             batch_rows=rows,
             learned_rows=len(material.learned),
             learned_effective=effective,

@@ -37,6 +37,24 @@ def line_of(tx: Connection, task: str) -> Line | None:
     return _line(tx, task, base_hash) if base_hash else None
 
 
+def serving_lines(tx: Connection) -> list[Line]:
+    """Of each task, the line whose champion answers: the newest that has one with files, else the newest.
+
+    A new line begins with the bare base as its champion, and until it has made its own, the old one goes on.
+    """
+    lines: dict[str, Line] = {}
+    made = set(tx.execute(select(adapter.c.name).where(adapter.c.directory.is_not(None))).scalars())
+    for each in list_lines(tx):
+        if each.champion in made or each.task not in lines or lines[each.task].champion not in made:
+            lines[each.task] = each
+    return list(lines.values())
+
+
+def serving_line(tx: Connection, task: str) -> Line | None:
+    """The same of one task; None where it has no line."""
+    return next((each for each in serving_lines(tx) if each.task == task), None)
+
+
 def list_lines(tx: Connection) -> list[Line]:
     """Every line of every task, oldest first."""
     rows = tx.execute(select(line).order_by(line.c.created_at, line.c.task))

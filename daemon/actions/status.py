@@ -185,7 +185,7 @@ def _task(context: Context, tx: Connection, task: str, in_force: TaskConfig | No
     decision = context.live.batch_of(task) if context.live else None
     return TaskStatus(
         champion=_champion(
-            context, registry.line_of(tx, task), {s.adapter: s.value for s in scores if s.metric not in KEPT_METRICS}
+            context, registry.serving_line(tx, task), {s.adapter: s.value for s in scores if s.metric not in KEPT_METRICS}
         ),
         batch=decision
         and BatchStatus(have=decision.have, need=decision.need, state=decision.state, reason=decision.reason),

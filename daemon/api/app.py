@@ -19,6 +19,7 @@ from daemon.actions.decisions import list_decisions
 from daemon.actions.emit_events import EmitReport, emit_events, refuse
 from daemon.actions.events import list_dead_letters, list_events
 from daemon.actions.history import task_history, update_history
+from daemon.actions.rebase import rebase_task
 from daemon.actions.routes import routes
 from daemon.actions.status import adaptd_version, status
 from daemon.actions.updates import cancel_update, list_updates, show_update, start_update
@@ -161,6 +162,10 @@ def _deeds(app: FastAPI, context: Context) -> None:
     @app.post("/v1/promote")
     def promote(adapter: str) -> Any:
         return promote_adapter(context, adapter)
+
+    @app.post("/v1/rebase")
+    def rebase(task: str) -> Any:
+        return rebase_task(context, task)
 
     @app.post("/v1/rollback")
     def rollback(task: str) -> Any:

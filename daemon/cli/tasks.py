@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from daemon.actions.history import TaskHistory, task_history
+from daemon.actions.rebase import rebase_task
 from daemon.actions.status import status as read_status
 from daemon.cli.options import (
     DEFAULT_CONFIG,
@@ -58,6 +59,23 @@ def plot(task: Task, output: OutputOption = None, config: ConfigOption = DEFAULT
     found = ask(config, url, "GET", f"/v1/history?task={quote(task)}", lambda context: task_history(context, task))
     draw_task(TaskHistory.model_validate(found), target)
     out.print(f"{target} written", soft_wrap=True)
+
+
+@app.command()
+def rebase(
+    task: Task, config: ConfigOption = DEFAULT_CONFIG, url: UrlOption = None, as_json: JsonOption = False
+) -> None:
+    """After model.base was changed: begin the new line now, from everything learned, while the old champion serves."""
+    path = f"/v1/rebase?task={quote(task)}"
+    found = ask(config, url, "POST", path, lambda context: rebase_task(context, task), writing=True)
+    if as_json:
+        print_json(found)
+        return
+    out.print(
+        f"update {found['update_id']} trains {task} on the base {found['base'][:8]} from {found['learned']} learned "
+        f"examples; {found['serving']} serves until the new line has a champion",
+        soft_wrap=True,
+    )
 
 
 def _columns(task: dict[str, Any]) -> list[str]:

@@ -64,7 +64,7 @@ LABELS = {
     "metric": "what scored it, such as `validator`",
     "target": "`engine` or `directory`",
     "since": "`first` or `last`: which of the batch's feedback events the time counts from",
-    "worker": "`engine`, `gateway`, `executor` (training and evaluation workers)",
+    "worker": "`engine`, `gateway`, `executor` (training and evaluation workers), `engine-<hash>` of an old base",
     "version": "of adaptd",
     "code": "HTTP status that the gateway answered with",
     "reason": "why the gateway could not record an interaction: one of a short list",

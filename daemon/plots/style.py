@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import matplotlib.layout_engine
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -57,11 +58,13 @@ def look() -> Any:
 
 def sheet(rows: Sequence[float], title: str, subtitle: str, *, columns: int = 1, width: float = 10.5) -> Any:
     """A figure with its axes, one row of axes for each height in inches, below a title of two lines."""
-    figure = Figure(figsize=(width, sum(rows) + 1.0), layout="constrained")
+    figure = Figure(
+        figsize=(width, sum(rows) + 1.0),
+        layout=matplotlib.layout_engine.ConstrainedLayoutEngine(h_pad=0.12, w_pad=0.08),
+    )
     axes = figure.subplots(len(rows), columns, gridspec_kw={"height_ratios": list(rows)}, squeeze=False)
     figure.suptitle(f"{title}\n", x=0.012, ha="left", fontsize=14, fontweight="bold")
     figure.text(0.012, 1 - 0.50 / figure.get_size_inches()[1], subtitle, ha="left", va="top", color=GREY)
-    figure.get_layout_engine().set(h_pad=0.12, w_pad=0.08)
     return figure, axes
 
 

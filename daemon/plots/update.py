@@ -19,7 +19,7 @@ METHODS = {
 def draw(history: UpdateHistory) -> Any:
     """The whole sheet: a row for each phase, then rewards and scores side by side."""
     with style.look():
-        phases = history.phases or [None]
+        phases: list[PhaseHistory | None] = [*history.phases] or [None]
         figure, grid = style.sheet([*(3.4 for _ in phases), 3.0], _title(history), _subtitle(history), columns=2)
         for row, phase in zip(grid, phases, strict=False):
             for axis in row:

@@ -59,6 +59,9 @@ class Parts:
     def refused(self, source: str) -> None:
         raise NotImplementedError
 
+    def base_hash(self) -> str | None:
+        return None
+
     def release_soon(self) -> None:
         raise NotImplementedError
 
