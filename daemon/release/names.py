@@ -16,7 +16,7 @@ ENGINE_NAME = re.compile(r".+-v\d+-[0-9a-f]{8}")
 
 
 def engine_name(adapter: Adapter, base_name: str = "base") -> str:
-    """What an engine calls that adapter; one without files is the bare base, under the name that the engine gives it."""
+    """What an engine calls that adapter; one without files is the base, under the name that the engine gives it."""
     if not adapter.files:
         return base_name
     content = json.dumps([adapter.task, sorted(adapter.files.items())])
