@@ -110,7 +110,6 @@ def test_an_unknown_key_gets_a_suggestion(file: Path, text: str, fault: str) -> 
         "retention: {events: 365d}",
         "watch: {rollback: auto}",
         "release: {holdback: 0.1}",
-        "model: {quantization: 4bit}",
         "learners: {hyperparameters: true}",
         "tasks: {erd: {learners: {augmentation: true}}}",
     ],

@@ -1,4 +1,4 @@
-"""While a task's old champion serves on an old base, that is where its requests go; afterwards nobody keeps the engine."""
+"""While a task's champion serves on an old base, its requests go there; afterwards that engine is given up."""
 
 from __future__ import annotations
 

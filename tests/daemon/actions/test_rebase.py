@@ -26,8 +26,8 @@ OLD, NEW = "a" * 64, "b" * 64
 @pytest.fixture
 def context(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Context]:
     """The base in the config is the new one."""
-    monkeypatch.setattr(rebase, "find_base", lambda name: Path(name))
-    monkeypatch.setattr(rebase, "base_hash", lambda folder: NEW)
+    monkeypatch.setattr(rebase, "find_base", Path)
+    monkeypatch.setattr(rebase, "base_hash", lambda _: NEW)
     yield context_of(store, tmp_path)
 
 
@@ -43,8 +43,9 @@ def learn(store: Store, *, files: bool = True) -> None:
     store.write(lambda tx: registry.add_candidate(tx, adapter))
     store.write(lambda tx: registry.promote(tx, TASK, adapter.name, line.champion, later(1)))
     store.write(lambda tx: buffer.release(tx, update.update_id, [origin], "promoted"))
-    for state in ("running", "trained", "promoted"):
-        update = store.write(lambda tx: updates.change_update(tx, update, state, later(1)))  # type: ignore[arg-type]
+    running = store.write(lambda tx: updates.change_update(tx, update, "running", later(1)))
+    trained = store.write(lambda tx: updates.change_update(tx, running, "trained", later(1)))
+    store.write(lambda tx: updates.change_update(tx, trained, "promoted", later(1)))
 
 
 def test_it_queues_an_update_on_everything_learned_and_writes_down_who_asked(context: Context) -> None:
@@ -103,7 +104,7 @@ def test_it_is_refused_where_there_is_nothing_to_rebase_or_not_now(
         rebase_task(context, TASK)
     learn(context.store)
     with monkeypatch.context() as same, pytest.raises(Denied, match="erd@v1 is on the base aaaaaaaa already"):
-        same.setattr(rebase, "base_hash", lambda folder: OLD)
+        same.setattr(rebase, "base_hash", lambda _: OLD)
         rebase_task(context, TASK)
     first = rebase_task(context, TASK)
     with pytest.raises(Denied, match=rf"update {first.update_id} is queued; wait for it, or end it"):

@@ -16,11 +16,11 @@ from storage.records import Message
 from tests.learners.training.tiny import make_job, row
 
 pytestmark = [pytest.mark.train, pytest.mark.slow]
-SETTINGS = {"learning_rate": 0.02, "steps": 6, "batch_size": 4}
 
 
-def train(directory: Path, base: Path, **changes: Any) -> TrainResult:
-    make_job(directory, base, [row(number) for number in range(8)], settings=SETTINGS, **changes)
+def train(directory: Path, base: Path, learning_rate: float = 0.02, **changes: Any) -> TrainResult:
+    settings = {"learning_rate": learning_rate, "steps": 6, "batch_size": 4}
+    make_job(directory, base, [row(number) for number in range(8)], settings=settings, **changes)
     perform(directory)
     result = read_result(directory)
     assert isinstance(result, TrainResult)
@@ -51,7 +51,7 @@ def by_hand(base: Path, adapter: Path, other: Path | None) -> float:
 def test_it_is_the_mean_kl_to_base_and_champion_and_leaves_no_trace_in_the_adapter(
     tmp_path: Path, tiny_base: Path
 ) -> None:
-    champion = train(tmp_path / "champion", tiny_base, seed=1)
+    champion = train(tmp_path / "champion", tiny_base, seed=1, learning_rate=0.1)
     alone = train(tmp_path / "alone", tiny_base)
     beside = train(tmp_path / "beside", tiny_base, champion_path=str(tmp_path / "champion" / "adapter"))
     assert champion.retention is not None
