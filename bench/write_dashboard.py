@@ -186,8 +186,8 @@ ROWS: Mapping[str, Sequence[Panel]] = {
         ),
         Panel(
             "Trends",
-            "How rewards (of the last 200 signals, on the scale from -1 to 1) and scores (of the champions on this base, "
-            "0 to 1) moved from first to last; 0 where no trend can be told from chance.",
+            "How rewards (of the last 200 signals, -1 to 1) and scores (of the champions on this base, 0 to 1) moved "
+            "from first to last; 0 where no trend can be told from chance.",
             "short",
             [
                 (f"adaptd_reward_trend{{{TASK}}}", "{{task}} rewards"),
