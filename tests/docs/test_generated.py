@@ -128,12 +128,14 @@ def test_the_page_has_every_command_and_option_that_the_command_line_takes() -> 
 
 
 def _clicked(command: object, name: str) -> list[tuple[str, list[str]]]:
-    """What Typer made of the application: each command with its options."""
+    """What Typer made of the application: each command with its options, also a noun that says something alone."""
+    params = [p for p in getattr(command, "params", []) if p.name not in ("install_completion", "show_completion")]
+    own = (name, [o for p in params for o in (*p.opts, *p.secondary_opts) if o.startswith("-") and o != "--help"])
     inner = getattr(command, "commands", None)
-    if inner:
-        return [each for key, one in inner.items() for each in _clicked(one, f"{name} {key}")]
-    params = getattr(command, "params", [])
-    return [(name, [o for p in params for o in (*p.opts, *p.secondary_opts) if o.startswith("-") and o != "--help"])]
+    if not inner:
+        return [own]
+    alone = [own] if getattr(command, "invoke_without_command", False) else []
+    return [*alone, *(each for key, one in inner.items() for each in _clicked(one, f"{name} {key}"))]
 
 
 def test_every_exit_code_has_its_meaning() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import permutations
 from random import Random
 from statistics import fmean
@@ -33,11 +34,15 @@ def test_the_same_value_for_ever_is_steady() -> None:
     assert (found.direction, found.change, found.p) == ("steady", 0.0, 1.0)
 
 
+def strength(order: Sequence[float]) -> int:
+    """How far pairs in order and pairs out of order are apart."""
+    return abs(sum((b > a) - (b < a) for i, a in enumerate(order) for b in order[i + 1 :]))
+
+
 def test_p_is_near_the_share_of_orders_that_are_as_extreme() -> None:
     """Over all orders of seven values, one of them twice: the normal approximation against counting."""
     values = (1.0, 2.0, 2.0, 3.0, 4.0, 5.0, 6.0)
     seen = [1.0, 2.0, 3.0, 2.0, 5.0, 4.0, 6.0]
-    strength = lambda order: abs(sum((b > a) - (b < a) for i, a in enumerate(order) for b in order[i + 1 :]))  # noqa: E731
     counted = fmean(strength(order) >= strength(seen) for order in permutations(values))
     assert mann_kendall(seen) == pytest.approx(counted, abs=0.02)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from daemon.material import timed_runs
 from learners.job import Progress
 from learners.job_files import append_progress
 from storage import buffer, registry, updates
+from storage.records import Adapter
 from storage.store import Store
 from tests.daemon.past import FATES, TASK, context_of, live_through
 from tests.storage.makers import NOW, example, keep
@@ -75,6 +77,10 @@ def test_while_it_trains_the_curves_are_read_from_the_directory(store: Store, tm
     assert phase.curve.loss == (2.0,)
 
 
+def mean_bin(bins: Sequence[int]) -> float:
+    return sum(at * count for at, count in enumerate(bins)) / sum(bins)
+
+
 def test_the_rewards_of_an_update_are_those_on_its_batch_that_were_there_when_it_began(
     store: Store, tmp_path: Path
 ) -> None:
@@ -88,8 +94,7 @@ def test_the_rewards_of_an_update_are_those_on_its_batch_that_were_there_when_it
     reserved(3)
     low, high = (update_history(context_of(store, tmp_path), number).rewards for number in (1, 3))
     assert (sum(low), sum(high), len(low)) == (10, 10, REWARD_BINS)
-    middle = lambda bins: sum(at * count for at, count in enumerate(bins))  # noqa: E731
-    assert middle(low) < middle(high)
+    assert mean_bin(low) < mean_bin(high)
 
 
 def test_what_is_not_there_is_said(store: Store, tmp_path: Path) -> None:
@@ -116,5 +121,5 @@ def test_runs_are_timed_on_the_champions_base_and_whole_ones_alone(store: Store)
 
     resume(5)
     assert store.read(lambda tx: timed_runs(tx, champion)) == [(3.2, 16)] * 4
-    other = registry.Adapter("erd@v9", TASK, 9, "b" * 64, None, None, NOW, "champion")
+    other = Adapter("erd@v9", TASK, 9, "b" * 64, None, None, NOW, "champion")
     assert store.read(lambda tx: timed_runs(tx, other)) == []

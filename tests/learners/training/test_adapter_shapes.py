@@ -30,17 +30,17 @@ def trained(directory: Path, base: Path, lora: Lora) -> TrainResult:
     return result
 
 
-@pytest.mark.parametrize(("rslora", "dora"), [(True, False), (True, True)])
-def test_the_engine_answers_as_it_was_trained_beside_a_plain_adapter(
-    tmp_path: Path, tiny_base: Path, rslora: bool, dora: bool
+def test_the_engine_answers_as_it_was_trained_and_refuses_what_does_not_fit_together(
+    tmp_path: Path, tiny_base: Path
 ) -> None:
     from learners.engines.local.model import Model as Engine
     from learners.engines.local.model import ModelLimits
 
     plain = trained(tmp_path / "plain", tiny_base, Lora(rank=4, alpha=8))
-    shaped = trained(tmp_path / "shaped", tiny_base, Lora(rank=4, alpha=8, rslora=rslora, dora=dora))
-    told = json.loads((tmp_path / "shaped" / "adapter" / "adapter_config.json").read_text())
-    assert (told["use_rslora"], told["use_dora"]) == (rslora, dora)
+    shaped = trained(tmp_path / "shaped", tiny_base, Lora(rank=4, alpha=8, rslora=True, dora=True))
+    config = tmp_path / "shaped" / "adapter" / "adapter_config.json"
+    told = json.loads(config.read_text())
+    assert (told["use_rslora"], told["use_dora"]) == (True, True)
     engine = Engine(tiny_base, ModelLimits())
     for name in ("plain", "shaped"):
         engine.load(name, tmp_path / name / "adapter")
@@ -50,16 +50,6 @@ def test_the_engine_answers_as_it_was_trained_beside_a_plain_adapter(
             assert read is not None
             assert read.nll == pytest.approx(probe.nll, rel=1e-4)
     engine.unload("shaped")
-    engine.unload("plain")
-    assert engine.adapters == {}
-
-
-def test_an_engine_refuses_one_whose_config_and_weights_disagree_on_dora(tmp_path: Path, tiny_base: Path) -> None:
-    from learners.engines.local.model import Model as Engine
-    from learners.engines.local.model import ModelLimits
-
-    trained(tmp_path / "job", tiny_base, Lora(rank=4, alpha=8))
-    config = tmp_path / "job" / "adapter" / "adapter_config.json"
-    config.write_text(json.dumps({**json.loads(config.read_text()), "use_dora": True}))
+    config.write_text(json.dumps({**told, "use_dora": False}))
     with pytest.raises(BadRequest, match="disagree on DoRA"):
-        Engine(tiny_base, ModelLimits()).load("one", config.parent)
+        engine.load("shaped", config.parent)

@@ -125,8 +125,6 @@ def test_a_crash_in_the_second_phase_goes_on_in_it(
     tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Crashes while the checkpoint of step 9 takes the place of that of step 8."""
-    from learners.training import checkpoints
-
     whole = trained(in_phases(tmp_path / "whole", tiny_base))
     first = in_phases(tmp_path / "first", tiny_base, checkpoint_every_s=1e-6)
     saved, rename = [0], Path.rename
@@ -138,7 +136,7 @@ def test_a_crash_in_the_second_phase_goes_on_in_it(
         return rename(self, target)
 
     with monkeypatch.context() as patched, pytest.raises(RuntimeError, match="as if killed"):
-        patched.setattr(checkpoints.Path, "rename", torn)
+        patched.setattr(Path, "rename", torn)
         perform(first)
     assert not (first / CHECKPOINT).exists(), "the crash was to be between the renames"
     second = in_phases(tmp_path / "second", tiny_base)
