@@ -53,6 +53,12 @@ def in_phases(directory: Path, base: Path, **changes: Any) -> Path:
     return directory
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> TrainResult:
+    """Both phases, undisturbed."""
+    return trained(in_phases(tmp_path_factory.mktemp("whole") / "job", tiny_base))
+
+
 def trained(directory: Path) -> TrainResult:
     perform(directory)
     result = read_result(directory)
@@ -83,12 +89,11 @@ def test_it_goes_on_to_the_very_bytes_of_an_undisturbed_run(
 
 @pytest.mark.parametrize("step", [3, 9])
 def test_two_phases_go_on_where_they_were_left_off(
-    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch, step: int
+    tmp_path: Path, tiny_base: Path, whole: TrainResult, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
     """In the sixth step the second phase begins: its reference is the first one's end, and not the base."""
     from learners.training import checkpoints
 
-    whole = trained(in_phases(tmp_path / "whole", tiny_base))
     first = in_phases(tmp_path / "first", tiny_base)
     with monkeypatch.context() as patched, pytest.raises(stopping.Interrupted):
         patched.setattr(checkpoints, "is_asked", after_steps(step))
@@ -114,18 +119,18 @@ def test_one_asked_in_its_last_step_ends_with_its_result(
     assert not (directory / CHECKPOINT).exists()
 
 
-def test_a_checkpoint_kept_in_passing_changes_nothing_and_is_gone_in_the_end(tmp_path: Path, tiny_base: Path) -> None:
-    whole = trained(in_phases(tmp_path / "whole", tiny_base))
+def test_a_checkpoint_kept_in_passing_changes_nothing_and_is_gone_in_the_end(
+    tmp_path: Path, tiny_base: Path, whole: TrainResult
+) -> None:
     kept = in_phases(tmp_path / "kept", tiny_base, checkpoint_every_s=1e-6)
     assert trained(kept).files == whole.files
     assert {path.name for path in kept.iterdir() if path.is_dir()} == {"adapter"}
 
 
 def test_a_crash_in_the_second_phase_goes_on_in_it(
-    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tiny_base: Path, whole: TrainResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Crashes while the checkpoint of step 9 takes the place of that of step 8."""
-    whole = trained(in_phases(tmp_path / "whole", tiny_base))
     first = in_phases(tmp_path / "first", tiny_base, checkpoint_every_s=1e-6)
     saved, rename = [0], Path.rename
 
