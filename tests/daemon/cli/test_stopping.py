@@ -41,8 +41,12 @@ def test_training_goes_on_after_a_stop_from_where_it_was(tmp_path: Path, tiny_ba
     assert update["report"]["resumed"] == "from the checkpoint of u1-train-1"
     assert update["report"]["training"]["steps"] == 300
     assert [(job["kind"], job["state"]) for job in update["jobs"]] == [("train", "cancelled"), ("train", "done")]
-    progress = tmp_path / "artifacts" / "jobs" / "u1-train-2" / "progress.jsonl"
-    assert 0 < len(progress.read_text().splitlines()) < 300  # not from the first step
+    first, second = (tmp_path / "artifacts" / "jobs" / f"u1-train-{attempt}" / "progress.jsonl" for attempt in (1, 2))
+    before = first.read_text()
+    assert second.read_text().startswith(before), "what was told before the stop is not lost"
+    again = second.read_text()[len(before) :].splitlines()
+    assert 0 < len(again) < 300  # not from the first step
+    assert update["report"]["curves"][0]["steps"][-1] == 300
 
 
 @pytest.mark.train
