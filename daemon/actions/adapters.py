@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from daemon.actions.context import Context
-from daemon.actions.status import KEPT_METRICS
+from daemon.actions.trends import KEPT_METRICS
 from daemon.errors import Denied, NotFound
 from storage import decisions, registry, updates
 from storage.errors import ArtifactCorrupt, UnknownAdapter

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from consumers.rewards import reward
 from daemon.actions.context import Context
-from daemon.actions.trends import TrendStatus, read_trends
+from daemon.actions.trends import KEPT_METRICS, TrendStatus, read_trends
 from daemon.actions.updates import UpdateView
 from daemon.errors import NotFound
 from learners.curves import PhaseCurve, curves_of
@@ -160,7 +160,8 @@ def _task(context: Context, tx: Connection, task: str) -> TaskHistory:
 
 def _versions(tx: Connection, task: str, adapters: Sequence[Adapter], found: Sequence[Update]) -> list[VersionPoint]:
     """By the validator's scores where there are some, else by what the gate read."""
-    scores = {score.adapter: (score.metric, score.value, score.count) for score in updates.scores(tx, task)}
+    found_scores = [score for score in updates.scores(tx, task) if score.metric not in KEPT_METRICS]
+    scores = {score.adapter: (score.metric, score.value, score.count) for score in found_scores}
     scores = scores or _judged(found)
     fates = {update.candidate: update.state for update in found}
     lines = {line.champion for line in registry.list_lines(tx)}

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from daemon.actions.context import Context
-from daemon.actions.trends import TrendStatus, read_trends
+from daemon.actions.trends import KEPT_METRICS, TrendStatus, read_trends
 from daemon.config import ANY_TASK, TaskConfig
 from daemon.jobs import JOBS
 from daemon.power import power_now
@@ -130,7 +130,6 @@ class Status(BaseModel):
     tasks: dict[str, TaskStatus]
 
 
-KEPT_METRICS = frozenset({"golden", "retention"})  # what must be kept, not what an adapter is for
 COUNTED_TOTALS: tuple[UpdateState, ...] = ("promoted", "held", "rejected", "failed", "cancelled", "expired")
 
 
@@ -185,7 +184,9 @@ def _task(context: Context, tx: Connection, task: str, in_force: TaskConfig | No
     decision = context.live.batch_of(task) if context.live else None
     return TaskStatus(
         champion=_champion(
-            context, registry.serving_line(tx, task), {s.adapter: s.value for s in scores if s.metric not in KEPT_METRICS}
+            context,
+            registry.serving_line(tx, task),
+            {s.adapter: s.value for s in scores if s.metric not in KEPT_METRICS},
         ),
         batch=decision
         and BatchStatus(have=decision.have, need=decision.need, state=decision.state, reason=decision.reason),

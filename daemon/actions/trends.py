@@ -11,6 +11,7 @@ from learners.tracker import Trend, reward_trend, trend_of
 from storage import buffer, registry, updates
 
 RECENT_SIGNALS = 200
+KEPT_METRICS = frozenset({"golden", "retention"})  # what must be kept, not what an adapter is for
 
 
 class TrendView(BaseModel):
@@ -48,7 +49,8 @@ def _scores(tx: Connection, task: str) -> list[float]:
     if line is None:
         return []
     reigned = registry.reigned(tx, task, line.base_hash)
-    return [score.value for score in updates.scores(tx, task) if score.adapter in reigned]
+    found = [score for score in updates.scores(tx, task) if score.metric not in KEPT_METRICS]
+    return [score.value for score in found if score.adapter in reigned]
 
 
 def _view(trend: Trend) -> TrendView:
