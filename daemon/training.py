@@ -166,7 +166,7 @@ class Training:
         choice: StartChoice,
         candidate: str,
     ) -> None:
-        settings = {method.name: settings.model_dump() for method, settings in methods_on(task)}
+        settings = {method.name: settings.model_dump() for method, settings in methods_on(task, material.floor)}
         rows = [rows_to_train(phase) for phase in phases]
         dev = [rows_to_judge_by(phase) for phase in phases]
         told = tuple(
@@ -190,7 +190,8 @@ class Training:
         candidate: str,
     ) -> contract.TrainJob:
         config = self._config()
-        path = self._artifacts.path_of(material.champion) if choice.mode == "champion" else None
+        champion = material.champion
+        path = self._artifacts.path_of(champion) if champion.version else None
         return contract.TrainJob(
             task=update.task,
             update_id=update.update_id,
@@ -201,17 +202,21 @@ class Training:
             phases=phases,
             seed=config.updates.seed + update.update_id,
             base=self._base,
-            start=contract.Start(mode=choice.mode, adapter_path=str(path) if path else None),
+            start=contract.Start(
+                mode=choice.mode, adapter_path=str(path) if path and choice.mode == "champion" else None
+            ),
             model=contract.Model.model_validate(config.model.model_dump(include={"max_context", "lora"})),
             learners={name: own.model_dump() for name, own in task.hooks.items() if task.learners.on(name)},
             batch=_limits(update, task) if material.pool else None,
+            champion_path=str(path) if path else None,
+            off_policy=task.off_policy.model_dump(),
         )
 
     def _finish(self, update: Update, folder: Path) -> None:
         result = read_result(folder)
         assert isinstance(result, contract.TrainResult), "a done train job has a train result"
         if result.outcome == "failed":
-            self._fail(update, result.reason)
+            self._fail(update, result.reason, known=result.outgrown)
             return
         adapter = self._publish(update, folder, result)
         batch = _learned(update, result)
@@ -268,12 +273,16 @@ class Training:
 
         self._store.write(change)
 
-    def _fail(self, update: Update, reason: str) -> None:
-        """An attempt that ended by itself without an adapter: trying it again would end the same."""
+    def _fail(self, update: Update, reason: str, known: bool = False) -> None:
+        """An attempt that ended by itself without an adapter: trying it again would end the same.
+
+        What the champion `known` already is learned, else it would fill every batch to come.
+        """
         now = self._clock()
+        learned = [Origin(*entry) for entry in update.report["batch"]] if known else []
 
         def change(tx: Connection) -> None:
-            buffer.release(tx, update.update_id, [], "failed")
+            buffer.release(tx, update.update_id, learned, "promoted" if known else "failed")
             updates.change_update(tx, update, "failed", now, reason=reason)
             decisions.record(
                 tx, Decision(now, "update", f"failed: {reason}", update.task, f"update {update.update_id}")

@@ -119,7 +119,8 @@ class TrainJob(_Job):
     """Make `candidate` from `rows.jsonl`, in phases: each goes on from where the one before it ended.
 
     `learners` are those whose hooks take part, with their settings (`learners.hooks`). With `batch`, the worker chooses
-    it from pool.jsonl; without, all rows are trained on.
+    it from pool.jsonl; without, all rows are trained on. `champion_path` is the adapter that reigns, null where that is
+    the base; by it `off_policy` (`updates.off_policy`) measures which rows are outgrown, null for none.
     """
 
     kind: Literal["train"] = "train"
@@ -131,6 +132,8 @@ class TrainJob(_Job):
     model: Model = Model()
     learners: dict[str, dict[str, Any]] = {}
     batch: BatchLimits | None = None
+    champion_path: str | None = None
+    off_policy: dict[str, Any] | None = None
 
 
 class EngineAddress(_Frozen):
@@ -286,6 +289,7 @@ class TrainResult(_Result):
     `rows` and `steps` are over all phases. `kl` is the mean over completion tokens of KL(candidate || start policy) in
     nats, on rows of its own batch. `files` maps the adapter's files to their sha256. `batch` is what the worker chose
     from the pool, null where it was given the batch; `left_out` are examples of it of which no row was trained on.
+    `outgrown`: it failed because the champion knew all of its rows already.
     """
 
     kind: Literal["train"] = "train"
@@ -303,6 +307,7 @@ class TrainResult(_Result):
     probes: tuple[Probe, ...] = ()
     template_hash: str | None = None
     versions: dict[str, str] = {}
+    outgrown: bool = False
 
 
 class EvaluateResult(_Result):

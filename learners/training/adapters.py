@@ -45,11 +45,16 @@ def load_model(job: TrainJob) -> Any:
     if job.start.mode == "base":
         return get_peft_model(base, _configuration(job.model.lora))
     path = job.start.adapter_path
-    if path is None or not all((Path(path) / name).is_file() for name in FILES):
+    if path is None or not holds_adapter(path):
         raise StartMissing(
             f"The champion's adapter {path} lacks {' or '.join(FILES)}; restore it, or start from the base."
         )
     return PeftModel.from_pretrained(base, path, is_trainable=True)
+
+
+def holds_adapter(path: str) -> bool:
+    """Whether the folder has all that an adapter is made of."""
+    return all((Path(path) / name).is_file() for name in FILES)
 
 
 def weights_of(model: Any) -> dict[str, torch.Tensor]:
