@@ -56,7 +56,7 @@ class Batches:
         `asked`: by hand, so that the fewest are enough and old feedback is news.
         """
         now = self._clock()
-        found = self._store.read(lambda tx: gather(tx, task, tasks, champion, now))
+        found = self._store.read(lambda tx: gather(tx, task, tasks, now))
         weighed = weigh(found, task, now, asked=asked)
         decision = _said(weighed, found.news or asked)
         if unfinished is not None:
@@ -92,13 +92,13 @@ class Weighed:
     preference: PreferenceChoice
 
 
-def gather(tx: Connection, task: TaskConfig, tasks: Sequence[str], champion: str, now: datetime) -> Found:
+def gather(tx: Connection, task: TaskConfig, tasks: Sequence[str], now: datetime) -> Found:
     """Everything the decision depends on, in one read."""
     settled_before = now - timedelta(seconds=task.rewards.settle)
     open_ones = buffer.open_examples(tx, task.name, settled_before=settled_before, limit=MOST_OPEN)
     window = now - timedelta(seconds=task.batching.max_wait)
     return Found(
-        examples=_with_rows(tx, task, open_ones, champion, now),
+        examples=_with_rows(tx, task, open_ones, now),
         arrivals={name: buffer.arrivals(tx, name, window) for name in tasks},
         signals=buffer.recent_signals(tx, task.name, RECENT_SIGNALS),
         floor=floor_of(tx, task),
@@ -107,12 +107,12 @@ def gather(tx: Connection, task: TaskConfig, tasks: Sequence[str], champion: str
 
 
 def _with_rows(
-    tx: Connection, task: TaskConfig, found: Sequence[Example], champion: str, now: datetime
+    tx: Connection, task: TaskConfig, found: Sequence[Example], now: datetime
 ) -> list[tuple[Example, tuple[Row, ...]]]:
     """Examples with what they teach, without those of which a row is one that the gate would know again."""
     halved = buffer.half_weighted(tx, task.name, [Origin(e.interaction_id, e.revision) for e in found])
     keys = gate_keys(tx, task)
-    standing = standing_of(tx, task, champion)
+    standing = standing_of(tx, task)
     rows = [(e, rows_of(e, task.rewards, now, Origin(e.interaction_id, e.revision) in halved, standing)) for e in found]
     return [(example, mine) for example, mine in rows if not drop_leaks(mine, keys, task.holdout.split)[1]]
 

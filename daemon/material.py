@@ -65,7 +65,7 @@ def gather(tx: Connection, update: Update, task: TaskConfig, now: datetime) -> M
     new = {origin.interaction_id for origin in chosen}
     learned = [e for e in buffer.learned_examples(tx, update.task, MOST_LEARNED) if e.interaction_id not in new]
     keys = gate_keys(tx, task)
-    standing, floor = standing_of(tx, task, update.champion), floor_of(tx, task)
+    standing, floor = standing_of(tx, task), floor_of(tx, task)
 
     def rows(example: Example, half_weight: bool = False) -> tuple[Row, ...]:
         return rows_of(example, task.rewards, now, half_weight, standing)

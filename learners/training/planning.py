@@ -2,7 +2,8 @@
 
 In order: every row is encoded, and what does not fit is dropped; the hooks `select` choose the batch from the rest,
 where the job leaves that to the worker; what the champion has outgrown is sifted out; the hook `schedule` orders the
-rows of each phase, or they come in random order. The same directory on the same machine gives the same plan, also when an attempt is gone on with.
+rows of each phase, or they come in random order. The same directory on the same machine gives the same plan, also when
+an attempt is gone on with.
 """
 
 from __future__ import annotations
