@@ -4,10 +4,12 @@ Others are validators and other users; the same answer is the same text to the s
 came from. For each answer that a user and at least one other judged, agreement is 1 - |signal - mean signal of the
 others|. The mean agreement, smoothed by a few imagined answers of middling agreement so that a new user begins at a
 stated prior and one quarrel costs little, becomes trust by a line: 1 for always the same, 0 for what tossing a coin
-would give, never below a floor nor above 1. So nobody gains by agreeing, and nobody is silenced. Source: adaptd's own;
-the smoothing is that of a beta prior.
+would give, never below a floor nor above 1. The others' mean counts each by the trust in them, found in turns, else one
+contrary user would drag two honest ones down. So nobody gains by agreeing, and nobody is silenced. Source: adaptd's
+own; the smoothing is that of a beta prior.
 
-Limits: a majority that conspires is right by definition here; batches' caps a user and the gate stand against it.
+Limits: a majority that conspires is right by definition here, and of two who contradict each other both fall; batches'
+caps a user and the gate stand against either.
 Corrections, demonstrations and preferences are no judgements of one answer and say nothing here. Feedback without a
 user is one of the others, and itself counts as a new user's does.
 """
@@ -24,6 +26,7 @@ from storage.records import Vote
 PRIOR = 0.8  # the trust of a user of whom nothing is known
 PRIOR_ANSWERS = 5  # how many answers of that much agreement a user begins with
 FLOOR = 0.1
+TURNS = 5
 LOW = 0.5  # below this a user is counted in reports
 
 
@@ -54,16 +57,24 @@ EVERYONE = Trust({}, prior=1.0)  # where trust is off
 
 def trust_of(votes: Iterable[Vote]) -> Trust:
     """Each user's trust, from what was said of the same answers."""
-    agreements: defaultdict[str, list[float]] = defaultdict(list)
-    for said in _by_answer(votes).values():
-        if len(said) < 2:
-            continue
-        total = sum(said.values())
+    answers = [said for said in _by_answer(votes).values() if len(said) > 1]
+    trust = Trust()
+    for _ in range(TURNS):
+        trust = Trust({user: _trust(found) for user, found in _agreements(answers, trust).items()})
+    return trust
+
+
+def _agreements(answers: Sequence[Mapping[_Voter, float]], trust: Trust) -> Mapping[str, list[float]]:
+    """By user, for each answer: 1 - |signal - mean of the others|, the others counting by their trust."""
+    found: defaultdict[str, list[float]] = defaultdict(list)
+    for said in answers:
+        counts = {voter: 1.0 if voter.is_validator else trust.of([voter.user]) for voter in said}
+        count, total = sum(counts.values()), sum(counts[voter] * signal for voter, signal in said.items())
         for voter, signal in said.items():
             if voter.user is not None:
-                others = (total - signal) / (len(said) - 1)
-                agreements[voter.user].append(1 - abs(signal - others))
-    return Trust({user: _trust(found) for user, found in agreements.items()})
+                others = (total - counts[voter] * signal) / (count - counts[voter])
+                found[voter.user].append(1 - abs(signal - others))
+    return found
 
 
 def _trust(agreements: Sequence[float]) -> float:
@@ -79,6 +90,10 @@ class _Voter:
 
     user: str | None
     number: int = 0
+
+    @property
+    def is_validator(self) -> bool:
+        return self.user is None and self.number == 0
 
 
 def _by_answer(votes: Iterable[Vote]) -> Mapping[str, Mapping[_Voter, float]]:

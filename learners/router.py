@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from consumers.cleaning import prompt_key
 from consumers.endings import ending_of
-from consumers.rewards import RewardSettings, aged_out, difficulty, normalise, reward, weight
+from consumers.rewards import RewardSettings, aged_out, normalise, reward, weight
 from consumers.trust import EVERYONE, Trust
 from learners.batching import BatchExample
 from learners.folds import By
@@ -261,23 +261,37 @@ def offer(
     """Which examples some method makes a row of, each with the weight of its heaviest row, for `batching.decide`.
 
     Each comes with its `rows_of`. The rest are counted by why: the role of a row that no method takes, why nobody may
-    learn from it, `aged out`, or `no row` (nothing to learn, as from a tie).
+    learn from it, `aged out`, or `no row` (nothing to learn, as from a tie). Where KTO learns, liked and disliked
+    answers are given like weights in turn, so that no batch is filled with one sign.
     """
     offered: list[BatchExample] = []
+    judged: dict[int, bool] = {}
     nobody: Counter[str] = Counter()
     for example, rows in examples:
-        weights = [_urgency(row, methods) for row in rows if _taker(row, methods)]
-        if weights:
-            offered.append(BatchExample(_origin(example), example.users, max(weights)))
+        taken = [row for row in rows if _taker(row, methods)]
+        if taken:
+            if all(row.role == "response" for row in taken):
+                judged[len(offered)] = taken[0].reward > 0
+            offered.append(BatchExample(_origin(example), example.users, max(row.weight for row in taken)))
         else:
             nobody[_why_not(example, rows, rewards, now)] += 1
+    if any(method.name == "kto" for method, _ in methods):
+        offered = _in_turn(offered, judged)
     return Offered(tuple(offered), dict(nobody))
 
 
-def _urgency(row: Row, methods: Methods) -> float:
-    """Its weight; where KTO learns, answers without their difficulty, which would fill a batch with disliked ones."""
-    judged = row.role == "response" and any(method.name == "kto" for method, _ in methods)
-    return row.weight / difficulty(row.signal) if judged else row.weight
+def _in_turn(offered: Sequence[BatchExample], liked: Mapping[int, bool]) -> list[BatchExample]:
+    """The heaviest liked and the heaviest disliked answer get the weight of the heaviest of both, and so on down.
+
+    `liked` says of the places that hold a judged answer what was said of it; all others keep their weight.
+    """
+    sides = [[place for place, sign in liked.items() if sign is side] for side in (True, False)]
+    weights = sorted((offered[place].weight for place in liked), reverse=True)
+    found = list(offered)
+    for side in sides if all(sides) else ():
+        for rank, place in enumerate(sorted(side, key=lambda place: -offered[place].weight)):
+            found[place] = replace(offered[place], weight=weights[min(2 * rank, len(weights) - 1)])
+    return found
 
 
 def _why_not(example: Example, rows: Sequence[Row], rewards: RewardSettings, now: datetime) -> str:

@@ -47,6 +47,12 @@ def test_a_hostile_user_among_honest_ones_is_found_and_told_in_numbers_only() ->
     assert "mallory" not in repr(trust)
 
 
+def test_one_contrary_user_does_not_drag_two_honest_ones_down() -> None:
+    trust = trust_of([*votes("a", [1.0] * 6), *votes("b", [1.0] * 6), *votes("eve", [0.0] * 6)])
+    assert trust.of(["eve"]) < 0.3
+    assert trust.of(["a"]) > 0.5
+
+
 def test_who_says_a_thing_ten_times_is_one_voice() -> None:
     loud = [*votes("loud", [0.0]) * 10, *votes("a", [1.0]), *votes("b", [1.0])]
     once = [*votes("loud", [0.0]), *votes("a", [1.0]), *votes("b", [1.0])]

@@ -272,7 +272,8 @@ def test_where_kto_learns_a_batch_is_not_filled_with_disliked_answers_alone() ->
     disliked = replace(BARE, interaction_id="disliked", scalar=Scalar(0.0, 1, NOW))
     both = [(each, rows_of(each, REWARDS, NOW)) for each in (liked, disliked)]
     kto = [*SFT, (FakeMethod("kto", lambda row, _: row.role != "pair"), None)]
-    assert [each.weight for each in offer(both, REWARDS, NOW, kto).examples] == [1.0, 1.0]
+    assert [each.weight for each in offer(both, REWARDS, NOW, kto).examples] == [2.0, 2.0]
+    assert [each.weight for each in offer(both[:1], REWARDS, NOW, kto).examples] == [0.5]
 
 
 def test_contradicting_votes_lower_an_answers_weight_and_not_its_corrections() -> None:
