@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from alembic import command
@@ -53,7 +54,7 @@ def test_the_newest_are_told_and_other_tasks_feedback_and_taken_back_ones_are_no
 
 
 @pytest.mark.parametrize("change", [{"response": None}, {"messages": ()}])
-def test_without_prompt_or_response_there_is_no_answer(change: dict[str, object]) -> None:
+def test_without_prompt_or_response_there_is_no_answer(change: dict[str, Any]) -> None:
     assert votes.answer_key(example(**change)) is None
 
 
