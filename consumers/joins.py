@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from statistics import fmean
+from statistics import fmean, pvariance
 
 from storage.records import (
     Correction,
@@ -220,7 +220,23 @@ def _scalar(feedback: Sequence[Event], subject: _Subject, settings: JoinSettings
     if not by_criterion:
         return None
     signal = _mean([_aggregate(values, settings.aggregate) for values in by_criterion.values()])
-    return Scalar(signal, len(scalars), max(event.effective_at for event in scalars))
+    variance = _variance(scalars, subject) if len(scalars) > 1 else 0.0
+    return Scalar(signal, len(scalars), max(event.effective_at for event in scalars), variance)
+
+
+def _variance(scalars: Sequence[Event], subject: _Subject) -> float:
+    """How far those disagree who judged by the same criterion, the mean over criteria.
+
+    Each has one voice, the last: a change of mind contradicts nobody. All validators are one; feedback of which nobody
+    knows whose it is has a voice each time.
+    """
+    voices: dict[str | None, dict[tuple[bool, str], float]] = {}
+    for event in scalars:
+        if event.signal is not None and isinstance(event.body, _SCALARS):
+            machine = isinstance(event.body, Validation)
+            who = (machine, "" if machine else _user_of(event, subject) or event.event_id)
+            voices.setdefault(event.body.criterion, {})[who] = event.signal.value
+    return _mean([pvariance(said.values()) for said in voices.values()])
 
 
 def _mean(values: Sequence[float]) -> float:

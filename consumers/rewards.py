@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import accumulate
-from math import inf, isfinite, tanh
+from math import inf, isfinite, sqrt, tanh
 from typing import Literal
 
 from storage.records.settings import DurationS, Settings, setting
 
 Aggregate = Literal["last", "mean", "min", "max", "first"]
 WEIGHT_CAP = 3.0
+LEAST_AGREEMENT = 0.1
 _DAY_S = 86400.0
 
 
@@ -34,6 +35,15 @@ class RewardSettings(Settings):
     )
     join_wait: DurationS = setting(
         _DAY_S, doc="feedback still without its interaction after this long counts as unjoined"
+    )
+    trust: bool = setting(
+        True, doc="users whose ratings, thumbs and validations disagree with others' on the same answers count less"
+    )
+    half_life_versions: float | None = setting(
+        None,
+        doc="a judged answer counts half after so many newer adapters; none: versions do not matter",
+        unit="adapters",
+        gt=0,
     )
 
 
@@ -63,11 +73,33 @@ def difficulty(signal: float | None) -> float:
     return 1.0 if signal is None else float(2.0 ** (1 - 2 * min(1.0, max(0.0, signal))))
 
 
+def agreement(variance: float) -> float:
+    """sqrt(1 - 4 * variance), in [0.1, 1]: how far those who judged one answer say the same.
+
+    `variance` is that of their signals, in [0, 0.25]. Of thumbs it is |share up - share down|: 1 for one voice, 1/2
+    for three against one, and where it is even, the least: something was said, if not what. Source: adaptd's own.
+    """
+    return max(LEAST_AGREEMENT, sqrt(max(0.0, 1 - 4 * variance)))
+
+
+def version_decay(versions_behind: int, half_life_versions: float | None) -> float:
+    """2 ** -(versions / half life), in [0, 1]; 1 where versions do not matter. As `decay`, by newer adapters."""
+    return 1.0 if half_life_versions is None else float(0.5 ** (max(0, versions_behind) / half_life_versions))
+
+
 def weight(
-    effective_at: datetime, now: datetime, settings: RewardSettings, *, signal: float | None = None, trust: float = 1.0
+    effective_at: datetime,
+    now: datetime,
+    settings: RewardSettings,
+    *,
+    signal: float | None = None,
+    trust: float = 1.0,
+    variance: float = 0.0,
+    versions_behind: int = 0,
 ) -> float:
-    """decay x difficulty x trust, before it is normalised within an update. `trust` in [0, 1]."""
-    return decay(effective_at, now, settings.half_life) * difficulty(signal) * trust
+    """decay x difficulty x agreement x trust, before it is normalised within an update. `trust` in [0, 1]."""
+    aged = decay(effective_at, now, settings.half_life) * version_decay(versions_behind, settings.half_life_versions)
+    return aged * difficulty(signal) * agreement(variance) * trust
 
 
 def normalise(weights: Sequence[float], cap: float = WEIGHT_CAP) -> tuple[float, ...]:

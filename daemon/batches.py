@@ -16,13 +16,17 @@ from sqlalchemy import Connection
 from daemon.config import TaskConfig
 from daemon.leaks import gate_keys
 from daemon.methods_on import methods_on
+from daemon.standing import floor_of, standing_of
 from learners.batching import BatchDecision, BatchEvidence, decide, measure
+from learners.floor import Floor
 from learners.preference import (
+    PREFERENCE_METHODS,
+    JudgedCounts,
     PreferenceChoice,
     choose_preference,
-    count_pairs,
+    count_judged,
+    only,
     roles_in_words,
-    without_preference,
 )
 from learners.router import Methods, drop_leaks, offer, rows_of
 from storage import buffer, decisions, updates
@@ -74,6 +78,7 @@ class Found:
     examples: Sequence[tuple[Example, tuple[Row, ...]]]
     arrivals: Mapping[str, int]
     signals: Sequence[tuple[datetime, float]]
+    floor: Floor
     news: bool
 
 
@@ -96,6 +101,7 @@ def gather(tx: Connection, task: TaskConfig, tasks: Sequence[str], now: datetime
         examples=_with_rows(tx, task, open_ones, now),
         arrivals={name: buffer.arrivals(tx, name, window) for name in tasks},
         signals=buffer.recent_signals(tx, task.name, RECENT_SIGNALS),
+        floor=floor_of(tx, task),
         news=_is_news(tx, task.name),
     )
 
@@ -106,23 +112,27 @@ def _with_rows(
     """Examples with what they teach, without those of which a row is one that the gate would know again."""
     halved = buffer.half_weighted(tx, task.name, [Origin(e.interaction_id, e.revision) for e in found])
     keys = gate_keys(tx, task)
-    rows = [(e, rows_of(e, task.rewards, now, Origin(e.interaction_id, e.revision) in halved)) for e in found]
+    standing = standing_of(tx, task)
+    rows = [(e, rows_of(e, task.rewards, now, Origin(e.interaction_id, e.revision) in halved, standing)) for e in found]
     return [(example, mine) for example, mine in rows if not drop_leaks(mine, keys, task.holdout.split)[1]]
 
 
 def weigh(found: Found, task: TaskConfig, now: datetime, *, asked: bool = False) -> Weighed:
-    """The decision with pairs; without them where the batch would hold too few for a preference phase.
+    """The decision with what a preference method learns from; without where the batch would hold too few for a phase.
 
-    So `have` counts a pair if and only if the update that it would start trains on pairs.
+    So `have` counts a pair or a disliked answer if and only if the update that it would start trains on such.
     """
-    methods = methods_on(task)
-    decision, evidence, no_method = _decide(found, task, now, methods, asked)
-    counted = set(decision.counted)
-    rows = [row for _, mine in found.examples for row in mine if row.origin in counted]
-    choice = choose_preference(task.learners.preference, count_pairs(rows, methods))
-    if not choice.on and len(methods) > 1:
-        decision, evidence, no_method = _decide(found, task, now, without_preference(methods), asked)
-    return Weighed(decision, evidence, no_method, choice)
+    methods, wanted, counts = methods_on(task, found.floor), task.learners.preference, JudgedCounts()
+    for name in [method.name for method, _ in methods if method.name in PREFERENCE_METHODS]:
+        decided = _decide(found, task, now, only(methods, name), asked)
+        counted = set(decided[0].counted)
+        rows = [row for _, mine in found.examples for row in mine if row.origin in counted]
+        counts = counts.with_more(count_judged(rows, only(methods, name)))
+        choice = choose_preference(wanted, counts)
+        if choice.method == name:
+            return Weighed(*decided, choice)
+    decided = _decide(found, task, now, only(methods, None), asked)
+    return Weighed(*decided, replace(choose_preference(wanted, counts), method=None))
 
 
 def _decide(

@@ -29,10 +29,13 @@ from learners.batching import BatchingSettings
 from learners.folds import HoldoutSettings
 from learners.gate import GateSettings
 from learners.hooks import learners
+from learners.lending import MIN_EACH_SIGN
 from learners.methods.dpo import DpoSettings
+from learners.methods.kto import KtoSettings
 from learners.methods.noop import NoopSettings
 from learners.methods.sft import SftSettings
 from learners.model import ModelSettings
+from learners.off_policy import OffPolicySettings
 from learners.preference import MIN_PAIRS, Preference
 from learners.validators import open_validator, validator
 from storage.dialects.sqlite import path_of
@@ -88,8 +91,9 @@ class LearnerSwitches(Settings):
 
     preference: Annotated[Preference, BeforeValidator(_off)] = setting(
         "auto",
-        doc=f"Learn from preferences, by DPO after SFT: auto does where a batch has {MIN_PAIRS} untied pairs or more, "
-        "dpo always, off never.",
+        doc=f"Learn from preferences, after SFT: auto by DPO where a batch has {MIN_PAIRS} untied pairs, else by KTO "
+        f"where it has {MIN_EACH_SIGN} liked and {MIN_EACH_SIGN} disliked answers; dpo and kto by that one alone; off "
+        "never.",
     )
 
     def on(self, learner: str) -> bool:
@@ -116,6 +120,7 @@ class TaskSettings(Settings):
     learners: dict[str, Any] = setting({}, doc="Keys of `learners` that differ.")
     sft: dict[str, Any] = setting({}, doc="Keys of `updates.sft` that differ.")
     dpo: dict[str, Any] = setting({}, doc="Keys of `updates.dpo` that differ.")
+    kto: dict[str, Any] = setting({}, doc="Keys of `updates.kto` that differ.")
 
 
 class TaskConfig(Settings):
@@ -132,6 +137,8 @@ class TaskConfig(Settings):
     method: str
     sft: SftSettings
     dpo: DpoSettings
+    kto: KtoSettings
+    off_policy: OffPolicySettings
     noop: NoopSettings
 
 
@@ -189,6 +196,8 @@ class Config(Settings):
             method=self.updates.method,
             sft=_overlaid(self.updates.sft, own.sft),
             dpo=_overlaid(self.updates.dpo, own.dpo),
+            kto=_overlaid(self.updates.kto, own.kto),
+            off_policy=self.updates.off_policy,
             noop=self.updates.noop,
         )
 
@@ -275,7 +284,7 @@ def _task_faults(config: Config) -> list[Fault]:
     faults = []
     for name, own in config.tasks.items():
         faults += _name_faults(name, config.limits)
-        of_updates = ("sft", "dpo", *learners())
+        of_updates = ("sft", "dpo", "kto", *learners())
         for section in ("rewards", "batching", "holdout", "gate", "learners", *of_updates):
             whole = getattr(config.updates if section in of_updates else config, section)
             try:

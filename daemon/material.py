@@ -15,6 +15,8 @@ from sqlalchemy import Connection
 from daemon.config import TaskConfig
 from daemon.leaks import gate_keys
 from daemon.methods_on import methods_on
+from daemon.standing import floor_of, standing_of
+from learners.floor import Floor
 from learners.hooks import learners
 from learners.job import Pooled
 from learners.methods import find_method
@@ -34,13 +36,16 @@ MOST_TIMED = 20
 class Material:
     """What one attempt is made of. `leaks` are rows that were left out because the gate would know them again.
 
-    `pool` is what the worker chooses the batch from, empty where no learner has a say in that.
+    `pool` is what the worker chooses the batch from, empty where no learner has a say in that. `trust` is that in the
+    task's users, in words; `floor` is SFT's.
     """
 
     sorted: Sorted
     champion: Adapter
     version: int
     leaks: int
+    trust: str
+    floor: Floor
     pool: tuple[Pooled, ...] = ()
 
     @property
@@ -61,16 +66,23 @@ def gather(tx: Connection, update: Update, task: TaskConfig, now: datetime) -> M
     new = {origin.interaction_id for origin in chosen}
     learned = [e for e in buffer.learned_examples(tx, update.task, MOST_LEARNED) if e.interaction_id not in new]
     keys = gate_keys(tx, task)
-    fresh, leaked = _kept([row for o in chosen for row in rows_of(pool[o], task.rewards, now, o in halved)], keys, task)
-    again, leaked_again = _kept([row for e in learned for row in rows_of(e, task.rewards, now)], keys, task)
-    dev = [row for e in buffer.dev_examples(tx, update.task, MOST_DEV) for row in rows_of(e, task.rewards, now)]
+    standing, floor = standing_of(tx, task), floor_of(tx, task)
+
+    def rows(example: Example, half_weight: bool = False) -> tuple[Row, ...]:
+        return rows_of(example, task.rewards, now, half_weight, standing)
+
+    fresh, leaked = _kept([row for o in chosen for row in rows(pool[o], o in halved)], keys, task)
+    again, leaked_again = _kept([row for e in learned for row in rows(e)], keys, task)
+    dev = [row for e in buffer.dev_examples(tx, update.task, MOST_DEV) for row in rows(e)]
     champion = registry.get_adapter(tx, update.champion)
     assert champion is not None, "an update's champion is registered before the update is made"
     return Material(
-        sorted=sort_rows(fresh, again, dev, methods_on(task), task.learners.preference),
+        sorted=sort_rows(fresh, again, dev, methods_on(task, floor), task.learners.preference),
         champion=champion,
         version=registry.next_version(tx, update.task),
         leaks=leaked + leaked_again,
+        trust=standing.trust.words() if task.rewards.trust else "off",
+        floor=floor,
         pool=_pooled([pool[origin] for origin in chosen], fresh) if chooses(task) else (),
     )
 
@@ -161,4 +173,6 @@ def routing(material: Material, phases: Sequence[PhaseRows]) -> dict[str, object
         "gave_way": dict(found.gave_way),
         "leaks": material.leaks,
         "preference": found.preference.reason,
+        "trust": material.trust,
+        "floor": material.floor.reason,
     }

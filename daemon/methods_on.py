@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from daemon.config import TaskConfig
+from learners.floor import Floor
 from learners.methods import find_method
 from learners.router import Methods
 
 
-def methods_on(task: TaskConfig) -> Methods:
+def methods_on(task: TaskConfig, floor: Floor | None = None) -> Methods:
     """In the order in which they choose their rows, which is that of an update's phases.
 
-    Whether there are pairs enough for the preference method to be used is `learners.preference`'s to say.
+    Of the methods that learn from preferences an update uses at most one: `learners.preference` says which. `floor` is
+    what SFT's is in force, where that depends on the task's history.
     """
     if task.method == "noop":
         return [(find_method("noop"), task.noop)]
-    preference = [] if task.learners.preference == "off" else [(find_method("dpo"), task.dpo)]
-    return [(find_method("sft"), task.sft), *preference]
+    wanted = task.learners.preference
+    preference = [("dpo", task.dpo), ("kto", task.kto)]
+    chosen = [(find_method(name), settings) for name, settings in preference if wanted in ("auto", name)]
+    sft = task.sft.model_copy(update={"min_signal": floor.signal}) if floor else task.sft
+    return [(find_method("sft"), sft), *chosen]

@@ -11,8 +11,10 @@ from daemon.release.directory import Settings as DirectoryTargetSettings
 from daemon.release.engine import Settings as EngineTargetSettings
 from learners.hooks import learners
 from learners.methods.dpo import DpoSettings
+from learners.methods.kto import KtoSettings
 from learners.methods.noop import NoopSettings
 from learners.methods.sft import SftSettings
+from learners.off_policy import OffPolicySettings
 from storage.records.settings import DurationS, Settings, SizeBytes, setting
 
 Port = int
@@ -71,6 +73,8 @@ class UpdateSettings(Settings):
     seed: int = setting(0, doc="Seed of training; each update adds its number.", unit="seed")
     sft: SftSettings = setting(SftSettings(), doc="Supervised fine-tuning.")
     dpo: DpoSettings = setting(DpoSettings(), doc="Learning from preferences.")
+    kto: KtoSettings = setting(KtoSettings(), doc="Learning from single judgements.")
+    off_policy: OffPolicySettings = setting(OffPolicySettings(), doc="Feedback on answers that are history.")
     noop: NoopSettings = setting(NoopSettings(), doc="The method that learns nothing, for tests.")
 
 

@@ -177,7 +177,7 @@ class Training:
         choice: StartChoice,
         candidate: str,
     ) -> None:
-        settings = {method.name: settings.model_dump() for method, settings in methods_on(task)}
+        settings = {method.name: settings.model_dump() for method, settings in methods_on(task, material.floor)}
         rows = [rows_to_train(phase) for phase in phases]
         dev = [rows_to_judge_by(phase) for phase in phases]
         told = tuple(
@@ -220,6 +220,7 @@ class Training:
             learners={name: own.model_dump() for name, own in task.hooks.items() if task.learners.on(name)},
             batch=_limits(update, task) if material.pool else None,
             champion_path=folder,
+            off_policy=task.off_policy.model_dump(),
             checkpoint_every_s=config.updates.checkpoint_every,
             max_retention_kl=config.updates.max_retention_kl,
         )
@@ -229,7 +230,7 @@ class Training:
         assert isinstance(result, contract.TrainResult), "a done train job has a train result"
         curves = _curves(folder)
         if result.outcome == "failed":
-            self._fail(update, result.reason, {**update.report, "curves": curves})
+            self._fail(update, result.reason, {**update.report, "curves": curves}, known=result.outgrown)
             return
         adapter = self._publish(update, folder, result)
         batch = _learned(update, result)
@@ -286,12 +287,16 @@ class Training:
 
         self._store.write(change)
 
-    def _fail(self, update: Update, reason: str, report: dict[str, Any] | None = None) -> None:
-        """An attempt that ended by itself without an adapter: trying it again would end the same."""
+    def _fail(self, update: Update, reason: str, report: dict[str, Any] | None = None, *, known: bool = False) -> None:
+        """An attempt that ended by itself without an adapter: trying it again would end the same.
+
+        What the champion `known` already is learned, else it would fill every batch to come.
+        """
         now = self._clock()
+        learned = [Origin(*entry) for entry in update.report["batch"]] if known else []
 
         def change(tx: Connection) -> None:
-            buffer.release(tx, update.update_id, [], "failed")
+            buffer.release(tx, update.update_id, learned, "promoted" if known else "failed")
             updates.change_update(tx, update, "failed", now, reason=reason, report=report or update.report)
             decisions.record(
                 tx, Decision(now, "update", f"failed: {reason}", update.task, f"update {update.update_id}")

@@ -129,10 +129,10 @@ class TrainJob(_Job):
     """Make `candidate` from `rows.jsonl`, in phases: each goes on from where the one before it ended.
 
     `learners` are those whose hooks take part, with their settings (`learners.hooks`). With `batch`, the worker chooses
-    it from pool.jsonl; without, all rows are trained on.
-    `champion_path` is the adapter that the candidate is compared with on general prompts, null where that is the base;
-    with more than `max_retention_kl` nats a token between candidate and base the job fails. Without
-    `checkpoint_every_s` a checkpoint is written only when the worker is asked to end.
+    it from pool.jsonl; without, all rows are trained on. `champion_path` is the adapter that reigns, null where that is
+    the base; by it `off_policy` (`updates.off_policy`) measures which rows are outgrown, null for none, and the
+    candidate is compared with it on general prompts. With more than `max_retention_kl` nats a token between candidate
+    and base the job fails. Without `checkpoint_every_s` a checkpoint is written only when the worker is asked to end.
     """
 
     kind: Literal["train"] = "train"
@@ -145,6 +145,7 @@ class TrainJob(_Job):
     learners: dict[str, dict[str, Any]] = {}
     batch: BatchLimits | None = None
     champion_path: str | None = None
+    off_policy: dict[str, Any] | None = None
     checkpoint_every_s: float | None = Field(None, gt=0)
     max_retention_kl: float | None = Field(None, gt=0)
 
@@ -317,6 +318,7 @@ class TrainResult(_Result):
     `rows` and `steps` are over all phases. `kl` is the mean over completion tokens of KL(candidate || start policy) in
     nats, on rows of its own batch. `files` maps the adapter's files to their sha256. `batch` is what the worker chose
     from the pool, null where it was given the batch; `left_out` are examples of it of which no row was trained on.
+    `outgrown`: it failed because the champion knew all of its rows already.
     """
 
     kind: Literal["train"] = "train"
@@ -335,6 +337,7 @@ class TrainResult(_Result):
     probes: tuple[Probe, ...] = ()
     template_hash: str | None = None
     versions: dict[str, str] = {}
+    outgrown: bool = False
 
 
 class EvaluateResult(_Result):

@@ -6,7 +6,8 @@ thing as no learner at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 from random import Random
@@ -40,6 +41,40 @@ def random_plan(n_rows: int, *, batch_size: int, steps: int, seed: int) -> Plan:
     if n_rows < 1:
         raise ValueError("a plan needs at least one row; an update without rows is not to be trained")
     return Plan(tuple(_steps(range(n_rows), min(batch_size, n_rows), steps, Random(seed))))
+
+
+def keep_apart(plan: Plan, keys: Sequence[Hashable]) -> Plan:
+    """The same plan with no two rows of one key in a step: a row that would meet its like waits for the next step.
+
+    `keys` are those of all rows, by place. The order stays but for that, and so do the number of steps and, while there
+    are so many keys, their sizes; what still waits after the last step is not trained on again, and a step that is not
+    full takes the next row of another key that was trained on least.
+    """
+    coming = [place for step in plan.steps for place in step]
+    rows = list(dict.fromkeys(coming))
+    seen: Counter[int] = Counter()
+    steps = []
+    for step in plan.steps:
+        chosen = _unlike(coming, keys, len(step), [])
+        seen.update(chosen)
+        rest = sorted(rows, key=lambda place: seen[place])
+        filled = _unlike(rest, keys, len(step), chosen)
+        seen.update(filled[len(chosen) :])
+        steps.append(tuple(filled))
+    return Plan(tuple(steps))
+
+
+def _unlike(waiting: list[int], keys: Sequence[Hashable], size: int, chosen: Sequence[int]) -> list[int]:
+    """`chosen` filled up to `size` with the first that wait of other keys, which are taken out of `waiting`."""
+    full, held = list(chosen), {keys[place] for place in chosen}
+    for place in tuple(waiting):
+        if len(full) == size:
+            break
+        if keys[place] not in held:
+            held.add(keys[place])
+            full.append(place)
+            waiting.remove(place)
+    return full
 
 
 def plan_over(places: Sequence[int], *, batch_size: int, steps: int, random: Random) -> tuple[tuple[int, ...], ...]:

@@ -1,9 +1,9 @@
-"""Learner `preference`: whether an update has a preference phase, and which rows each of its phases trains on. Pure.
+"""Learner `preference`: whether an update has a preference phase, by which method, and which rows each phase trains on.
 
-An update is one SFT phase, then at most one preference phase. `auto` wants enough pairs for the second: a handful says
-more of who gave them than of what people prefer. The same count decides when a batch is counted and when it is trained:
-the pairs that the batch would train on. What was learned from earlier pairs is replayed beside them, as targets are,
-and is no reason to take fewer new ones.
+Pure. An update is one SFT phase, then at most one preference phase. `auto` takes DPO where there are enough pairs, else
+KTO where there are enough liked and disliked answers, else neither: a handful says more of who gave them than of what
+people prefer. The same counts decide when a batch is counted and when it is trained: what the batch would train on.
+What was learned earlier is replayed beside it, as targets are, and is no reason to take fewer new rows.
 """
 
 from __future__ import annotations
@@ -13,30 +13,54 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from consumers.rewards import normalise
+from learners.lending import MIN_EACH_SIGN, count_signs, giving, key_of, lend
 from learners.router import Methods, route
 from storage.records import Row, RowRole
 
-Preference = Literal["auto", "off", "dpo"]
-PREFERENCE_METHODS = frozenset({"dpo"})
+Preference = Literal["auto", "off", "dpo", "kto"]
+PREFERENCE_METHODS = ("dpo", "kto")  # in the order in which `auto` wants them
 MIN_PAIRS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class PreferenceChoice:
-    """Whether pairs are trained on, and why, in words and numbers."""
+class JudgedCounts:
+    """What a preference phase could be made of: pairs that are no ties, and answers by the sign of their reward."""
 
-    on: bool
+    pairs: int = 0
+    liked: int = 0
+    disliked: int = 0
+
+    def with_more(self, other: JudgedCounts) -> JudgedCounts:
+        """The larger of each: two counts of one batch, each by the methods that were looked at."""
+        return JudgedCounts(
+            max(self.pairs, other.pairs), max(self.liked, other.liked), max(self.disliked, other.disliked)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PreferenceChoice:
+    """Which method the preference phase has, None for no such phase; and why, in words and numbers."""
+
+    method: str | None
     reason: str
+
+    @property
+    def on(self) -> bool:
+        return self.method is not None
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseRows:
-    """What one phase may train on: the batch's rows, what was learned before (for replay), the dev fold's."""
+    """What one phase may train on: the batch's rows, what was learned before (for replay), the dev fold's.
+
+    `lent`: how many of the batch's another phase gave up.
+    """
 
     method: str
     batch: tuple[Row, ...]
     learned: tuple[Row, ...]
     dev: tuple[Row, ...]
+    lent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,61 +73,95 @@ class Sorted:
     preference: PreferenceChoice
 
 
-def choose_preference(wanted: Preference, pairs: int) -> PreferenceChoice:
-    """Whether so many untied pairs get a preference phase."""
+def choose_preference(wanted: Preference, counts: JudgedCounts) -> PreferenceChoice:
+    """The phase that so many pairs and judged answers get."""
     if wanted == "off":
-        return PreferenceChoice(False, "learners.preference is off")
-    if wanted == "auto" and pairs < MIN_PAIRS:
-        return PreferenceChoice(False, f"{pairs} of {MIN_PAIRS} pairs that learners.preference: auto wants")
-    if not pairs:
-        return PreferenceChoice(False, "no pairs")
-    return PreferenceChoice(True, f"dpo on {pairs} pairs (learners.preference: {wanted})")
+        return PreferenceChoice(None, "learners.preference is off")
+    if wanted != "kto" and counts.pairs >= (MIN_PAIRS if wanted == "auto" else 1):
+        return PreferenceChoice("dpo", f"dpo on {counts.pairs} pairs (learners.preference: {wanted})")
+    if wanted == "dpo":
+        return PreferenceChoice(None, "no pairs")
+    fewest = MIN_EACH_SIGN if wanted == "auto" else 1
+    pairs = f"{counts.pairs} of {MIN_PAIRS} pairs"
+    if min(counts.liked, counts.disliked) >= fewest:
+        because = f"{wanted}; {pairs}" if wanted == "auto" else wanted
+        signs = f"{counts.liked} liked and {counts.disliked} disliked answers"
+        return PreferenceChoice("kto", f"kto on {signs} (learners.preference: {because})")
+    signs = f"{counts.liked} of {fewest} liked and {counts.disliked} of {fewest} disliked answers"
+    if wanted == "kto":
+        return PreferenceChoice(None, f"{signs} that learners.preference: kto needs")
+    return PreferenceChoice(None, f"{pairs}, {signs}; learners.preference: auto wants either")
 
 
-def count_pairs(rows: Sequence[Row], methods: Methods) -> int:
-    """How many of the rows a preference method would train on."""
-    return sum(len(taken) for name, taken in route(rows, methods).by_method.items() if name in PREFERENCE_METHODS)
+def count_judged(rows: Sequence[Row], methods: Methods) -> JudgedCounts:
+    """What each preference method among these would train on, if it were the one."""
+    pairs = _taken(rows, only(methods, "dpo"), "dpo")
+    alone = only(methods, "kto")
+    return JudgedCounts(len(pairs), *count_signs(_taken(rows, giving(alone, lend(rows, alone)), "kto")))
 
 
-def without_preference(methods: Methods) -> Methods:
-    """The methods that do not learn from pairs."""
-    return [(method, settings) for method, settings in methods if method.name not in PREFERENCE_METHODS]
+def only(methods: Methods, preference: str | None) -> Methods:
+    """The methods, of those that learn from preferences at most this one."""
+    left_out = {name for name in PREFERENCE_METHODS if name != preference}
+    return [(method, settings) for method, settings in methods if method.name not in left_out]
 
 
 def sort_rows(
     batch: Sequence[Row], learned: Sequence[Row], dev: Sequence[Row], methods: Methods, wanted: Preference
 ) -> Sorted:
-    """Each row to the phase that trains on it. Weights of a phase's new and learned rows stay comparable."""
-    choice = choose_preference(wanted, count_pairs(batch, methods))
-    told = route(batch, methods if choice.on else without_preference(methods))
-    together, judged = route([*batch, *learned], methods).by_method, route(dev, methods).by_method
+    """Each row to the phase that trains on it. Weights of a phase's new and learned rows stay comparable.
+
+    Where the batch has no preference phase, what was learned before may still have one, by its own counts.
+    """
+    choice = choose_preference(wanted, count_judged(batch, methods))
+    again = choice if choice.on else choose_preference(wanted, count_judged(learned, methods))
+    mine, all_on = only(methods, choice.method), only(methods, again.method)
+    lent = lend(batch, mine)
+    told = route(batch, giving(mine, lent))
+    together = route([*batch, *learned], giving(all_on, lent | lend(learned, all_on))).by_method
+    judged = route(dev, giving(all_on, lend(dev, all_on))).by_method
     new = {row.origin.interaction_id for row in batch}
     phases = []
     for method, _ in methods:
         rows = together.get(method.name, ())
-        mine = tuple(row for row in rows if row.origin.interaction_id in new)
-        if method.name in PREFERENCE_METHODS and not choice.on:
-            mine = ()
-        again = tuple(row for row in rows if row.origin.interaction_id not in new)
-        phases.append(PhaseRows(method.name, mine, again, judged.get(method.name, ())))
+        fresh = tuple(row for row in rows if row.origin.interaction_id in new)
+        if method.name in PREFERENCE_METHODS and method.name != choice.method:
+            fresh = ()
+        known = tuple(row for row in rows if row.origin.interaction_id not in new)
+        given = len(lent) if method.name == "kto" else 0
+        phases.append(PhaseRows(method.name, fresh, known, _readable(method.name, judged.get(method.name, ())), given))
     return Sorted(tuple(phases), told.no_method, told.gave_way, choice)
+
+
+def _taken(rows: Sequence[Row], methods: Methods, name: str) -> Sequence[Row]:
+    return route(rows, methods).by_method.get(name, ())
+
+
+def _readable(method: str, dev: tuple[Row, ...]) -> tuple[Row, ...]:
+    """Of one sign alone the dev fold would call best what moves furthest that way."""
+    return () if method == "kto" and not all(count_signs(dev)) else dev
 
 
 def with_replay(phases: Sequence[PhaseRows], replayed: Collection[Row], wanted: Preference) -> tuple[PhaseRows, ...]:
     """The phases with what was drawn for replay as their `learned`, without those that have nothing to train on.
 
-    Under `auto`, replayed pairs alone make a phase if there are enough of them.
+    Under `auto`, what is replayed makes a preference phase by itself if there is enough of it.
     """
-    drawn = {_text_of(row) for row in replayed}
+    drawn = {key_of(row) for row in replayed}
     found = []
     for phase in phases:
-        again = tuple(replace(row, replay=True) for row in phase.learned if _text_of(row) in drawn)
-        enough = len(phase.batch) + len(again)
-        if phase.method in PREFERENCE_METHODS and not choose_preference(wanted, enough).on:
-            continue
-        if enough:
+        again = tuple(replace(row, replay=True) for row in phase.learned if key_of(row) in drawn)
+        rows = (*phase.batch, *again)
+        if rows and _is_enough(phase.method, rows, wanted):
             found.append(replace(phase, learned=again))
     return tuple(found)
+
+
+def _is_enough(method: str, rows: Sequence[Row], wanted: Preference) -> bool:
+    if method not in PREFERENCE_METHODS:
+        return True
+    counts = JudgedCounts(pairs=len(rows)) if method == "dpo" else JudgedCounts(0, *count_signs(rows))
+    return choose_preference(wanted, counts).method == method
 
 
 def rows_to_train(phase: PhaseRows) -> tuple[Row, ...]:
@@ -117,26 +175,24 @@ def rows_to_judge_by(phase: PhaseRows) -> tuple[Row, ...]:
 
 
 def count_rows(phases: Sequence[PhaseRows]) -> dict[str, dict[str, int]]:
-    """How many rows went where, by method, for the update's report."""
-    return {
-        phase.method: {"new": len(phase.batch), "replayed": len(phase.learned), "dev": len(phase.dev)}
-        for phase in phases
-    }
+    """How many rows went where, by method, for the update's report; kto's also by sign."""
+    return {phase.method: _count_one(phase) for phase in phases}
+
+
+def _count_one(phase: PhaseRows) -> dict[str, int]:
+    counts = {"new": len(phase.batch), "replayed": len(phase.learned), "dev": len(phase.dev)}
+    if phase.method != "kto":
+        return counts
+    liked, disliked = count_signs((*phase.batch, *phase.learned))
+    return {**counts, "liked": liked, "disliked": disliked, "given up by sft": phase.lent}
 
 
 def roles_in_words(counts: Mapping[str, int], preference: PreferenceChoice) -> str:
     """What is not counted, by why: "7 pair (no method: learners.preference is off), 2 aged out"; empty for nothing."""
-    return ", ".join(f"{count} {why}{_no_method(why, preference)}" for why, count in counts.items())
-
-
-def _no_method(why: str, preference: PreferenceChoice) -> str:
-    if why not in get_args(RowRole):
-        return ""
-    return f" (no method: {preference.reason})" if why == "pair" else " (no method)"
-
-
-def _text_of(row: Row) -> tuple[object, ...]:
-    return row.origin, row.role, row.completion, row.rejected
+    roles = [f"{count} {why}" for why, count in counts.items() if why in get_args(RowRole)]
+    others = [f"{count} {why}" for why, count in counts.items() if why not in get_args(RowRole)]
+    nobody = [f"{', '.join(roles)} (no method: {preference.reason})"] if roles else []
+    return ", ".join([*nobody, *others])
 
 
 def _weighed(rows: Sequence[Row]) -> tuple[Row, ...]:

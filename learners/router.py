@@ -16,13 +16,14 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from consumers.cleaning import prompt_key
+from consumers.endings import ending_of
 from consumers.rewards import RewardSettings, aged_out, normalise, reward, weight
+from consumers.trust import EVERYONE, Trust
 from learners.batching import BatchExample
 from learners.folds import By
 from storage.records import Example, Message, Origin, Pair, Row, Target
 
 HALF_WEIGHT = 0.5  # of an example that was in a rejected update
-CUT = frozenset({"length", "content_filter"})  # finish reasons of answers that were cut off: never to be imitated
 
 
 class Taker(Protocol):
@@ -38,10 +39,27 @@ Methods = Sequence[tuple[Taker, Any]]  # each enabled method with its settings, 
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What rows count by beside their own feedback.
+
+    Trust in users; the version of the task's champion, where it is known; and after how many successors an adapter's
+    bad texts are superseded.
+    """
+
+    trust: Trust = EVERYONE
+    champion: int | None = None
+    superseded_after: int | None = None
+
+
+NEW = Standing()
+
+
+@dataclass(frozen=True, slots=True)
 class Routed:
     """Rows by method, weights normalised to mean 1 in each.
 
-    By role: `no_method`, how many rows nobody learns from; `gave_way`, how many yielded to a row of the same example.
+    By role: `no_method`, how many rows nobody learns from (those that nobody may learn from by why: `cut`, `run-on`,
+    `superseded`); `gave_way`, how many yielded to a row of the same example.
     """
 
     by_method: Mapping[str, tuple[Row, ...]]
@@ -57,10 +75,17 @@ class Offered:
     no_method: Mapping[str, int]
 
 
-def rows_of(example: Example, rewards: RewardSettings, now: datetime, half_weight: bool = False) -> tuple[Row, ...]:
+def rows_of(
+    example: Example,
+    rewards: RewardSettings,
+    now: datetime,
+    half_weight: bool = False,
+    standing: Standing = NEW,
+) -> tuple[Row, ...]:
     """All that one example can teach: targets, the judged response, pairs; without what is aged out.
 
-    Weights are decay x difficulty x trust, not yet normalised. Empty for an example that is withdrawn or not joined.
+    Weights are decay x difficulty x agreement x trust, not yet normalised. What a human wrote does not age with the
+    adapters. Empty for an example that is withdrawn or not joined.
     """
     if example.withdrawn or not example.joined:
         return ()
@@ -69,12 +94,43 @@ def rows_of(example: Example, rewards: RewardSettings, now: datetime, half_weigh
         *_response(example, rewards),
         *(_pair(example, pair) for pair in example.pairs if not pair.tie),
     ]
-    trust, judged = HALF_WEIGHT if half_weight else 1.0, _signal_of_response(example)
+    share = HALF_WEIGHT if half_weight else 1.0
     return tuple(
-        replace(row, weight=weight(row.effective_at, now, rewards, signal=judged, trust=trust))
+        _weighed_one(_placed(row, example, standing), example, rewards, now, share, standing.trust)
         for row in rows
         if not aged_out(row.effective_at, now, rewards)
     )
+
+
+def _placed(row: Row, example: Example, standing: Standing) -> Row:
+    """The row with how long ago its text was an adapter's; a human's is nobody's."""
+    version = version_of(example.adapter, example.task)
+    if row.role == "target" or version is None or standing.champion is None:
+        return row
+    behind, limit = max(0, standing.champion - version), standing.superseded_after
+    negative = row.role == "pair" or row.reward < 0
+    return replace(row, versions_behind=behind, superseded=negative and limit is not None and behind > limit)
+
+
+def _weighed_one(row: Row, example: Example, rewards: RewardSettings, now: datetime, share: float, trust: Trust) -> Row:
+    users = example.users if row.role == "response" else (row.user_id,)
+    judged = example.scalar if row.role == "response" else None
+    counts = weight(
+        row.effective_at,
+        now,
+        rewards,
+        signal=_signal_of_response(example),
+        trust=share * trust.of(users),
+        variance=judged.variance if judged else 0.0,
+        versions_behind=row.versions_behind,
+    )
+    return replace(row, weight=counts)
+
+
+def version_of(adapter: str | None, task: str) -> int | None:
+    """The 7 of `erd@v7`, where that is an adapter of the task."""
+    name, _, version = (adapter or "").rpartition("@v")
+    return int(version) if name == task and version.isdecimal() else None
 
 
 def _targets(example: Example) -> list[Row]:
@@ -109,7 +165,7 @@ def _signal_of_response(example: Example) -> float | None:
 
 def _response(example: Example, rewards: RewardSettings) -> list[Row]:
     signal = _signal_of_response(example)
-    if signal is None or not example.response or example.finish_reason in CUT:
+    if signal is None or not example.response:
         return []
     return [
         Row(
@@ -122,6 +178,7 @@ def _response(example: Example, rewards: RewardSettings) -> list[Row]:
             origin=_origin(example),
             user_id=example.user_id,
             effective_at=max(slot.effective_at for slot in (example.scalar, example.correction) if slot),
+            ending=ending_of(example.messages, example.response, example.finish_reason),
         )
     ]
 
@@ -138,7 +195,13 @@ def _pair(example: Example, pair: Pair) -> Row:
         user_id=pair.user_id or example.user_id,
         effective_at=pair.effective_at,
         rejected=pair.rejected,
+        ending=ending_of(example.messages, pair.chosen, _finish_reason_of(example, pair.chosen)),
     )
+
+
+def _finish_reason_of(example: Example, text: str) -> str | None:
+    """It belongs to the response, which a compared text may be."""
+    return example.finish_reason if example.response and text.strip() == example.response.strip() else None
 
 
 def _origin(example: Example) -> Origin:
@@ -154,19 +217,32 @@ def route(rows: Iterable[Row], methods: Methods) -> Routed:
     found = [(row, _taker(row, methods)) for row in rows]
     corrected = {row.origin for row, method in found if method and row.role == "target"}
     left = [(row, method) for row, method in found if not (row.role == "response" and row.origin in corrected)]
-    nobody: Counter[str] = Counter(row.role for row, method in left if method is None)
+    nobody: Counter[str] = Counter(_unused_because(row) for row, method in left if method is None)
     imitated = {_text_of(row) for row, method in left if method and row.role != "pair"}
     taken: dict[str, list[Row]] = {}
     for row, method in left:
         if method and not (row.role == "pair" and _text_of(row) in imitated):
             taken.setdefault(method, []).append(row)
     gave_way: Counter[str] = Counter(row.role for row, _ in found)
-    gave_way.subtract(nobody)
+    gave_way.subtract(row.role for row, method in left if method is None)
     gave_way.subtract(row.role for rows_taken in taken.values() for row in rows_taken)
     return Routed({name: _weighed(mine) for name, mine in taken.items()}, dict(nobody), dict(+gave_way))
 
 
+def _withheld(row: Row) -> str | None:
+    """Why nobody may learn from a row: its text would be a good one, and ended badly, or a bad one, and is history."""
+    if row.superseded:
+        return "superseded"
+    return row.ending if row.role == "pair" or row.reward > 0 else None
+
+
+def _unused_because(row: Row) -> str:
+    return _withheld(row) or row.role
+
+
 def _taker(row: Row, methods: Methods) -> str | None:
+    if _withheld(row):
+        return None
     return next((method.name for method, settings in methods if method.takes(row, settings)), None)
 
 
@@ -184,23 +260,43 @@ def offer(
 ) -> Offered:
     """Which examples some method makes a row of, each with the weight of its heaviest row, for `batching.decide`.
 
-    Each comes with its `rows_of`. The rest are counted by why: the role of a row that no method takes, `aged out`, or
-    `no row` (nothing to learn, as from a tie).
+    Each comes with its `rows_of`. The rest are counted by why: the role of a row that no method takes, why nobody may
+    learn from it, `aged out`, or `no row` (nothing to learn, as from a tie). Where KTO learns, liked and disliked
+    answers are given like weights in turn, so that no batch is filled with one sign.
     """
     offered: list[BatchExample] = []
+    judged: dict[int, bool] = {}
     nobody: Counter[str] = Counter()
     for example, rows in examples:
-        weights = [row.weight for row in rows if _taker(row, methods)]
-        if weights:
-            offered.append(BatchExample(_origin(example), example.users, max(weights)))
+        taken = [row for row in rows if _taker(row, methods)]
+        if taken:
+            if all(row.role == "response" for row in taken):
+                judged[len(offered)] = taken[0].reward > 0
+            offered.append(BatchExample(_origin(example), example.users, max(row.weight for row in taken)))
         else:
             nobody[_why_not(example, rows, rewards, now)] += 1
+    if any(method.name == "kto" for method, _ in methods):
+        offered = _in_turn(offered, judged)
     return Offered(tuple(offered), dict(nobody))
+
+
+def _in_turn(offered: Sequence[BatchExample], liked: Mapping[int, bool]) -> list[BatchExample]:
+    """The heaviest liked and the heaviest disliked answer get the weight of the heaviest of both, and so on down.
+
+    `liked` says of the places that hold a judged answer what was said of it; all others keep their weight.
+    """
+    sides = [[place for place, sign in liked.items() if sign is side] for side in (True, False)]
+    weights = sorted((offered[place].weight for place in liked), reverse=True)
+    found = list(offered)
+    for side in sides if all(sides) else ():
+        for rank, place in enumerate(sorted(side, key=lambda place: -offered[place].weight)):
+            found[place] = replace(offered[place], weight=weights[min(2 * rank, len(weights) - 1)])
+    return found
 
 
 def _why_not(example: Example, rows: Sequence[Row], rewards: RewardSettings, now: datetime) -> str:
     if rows:
-        return rows[0].role
+        return _unused_because(rows[0])
     return "aged out" if aged_out(example.effective_at, now, rewards) else "no row"
 
 

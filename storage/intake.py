@@ -22,6 +22,7 @@ from storage.errors import NotLocked
 from storage.records import Event, Example, Fold, Retraction, Signal, codec
 from storage.tables import event, example, retraction, stream
 from storage.times import microseconds
+from storage.votes import answer_key
 
 __all__ = [
     "Inserted",
@@ -336,7 +337,7 @@ def save_signals(tx: Connection, task: str, signals: Mapping[str, Signal]) -> No
     execute_many(tx, _SIGN, rows)
 
 
-_JOINED = ("revision", "labelled", "joined", "withdrawn", "last_signal_at", "effective_at", "record")
+_JOINED = ("revision", "labelled", "joined", "withdrawn", "last_signal_at", "effective_at", "record", "answer_key")
 _SAVE = (
     update(example)
     .where(example.c.task == bindparam("in_task"), example.c.interaction_id == bindparam("of"))
@@ -367,6 +368,7 @@ def _example_row(one: Example, fold: Fold | None) -> dict[str, Any]:
         "new_last_signal_at": microseconds(one.last_signal_at),
         "new_effective_at": microseconds(one.effective_at),
         "new_record": codec.to_json(one).decode(),
+        "new_answer_key": answer_key(one),
     }
 
 

@@ -93,6 +93,7 @@ example = Table(
     _required("set_aside_revision", Integer, server_default=text("0")),
     Column("set_aside_reason", Text),
     Column("record", Text),
+    Column("answer_key", Text),  # the same for the same text to the same prompt (`storage.votes`)
     UniqueConstraint("task", "interaction_id"),
 )
 Index("ix_example_open", example.c.task, example.c.fold, example.c.effective_at, sqlite_where=OPEN)

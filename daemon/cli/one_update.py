@@ -36,6 +36,8 @@ def _rows(report: Plain) -> Iterator[str]:
         yield f"  rows for {method}: " + ", ".join(f"{count} {which}" for which, count in counts.items())
     if "preference" in report:
         yield f"  preference: {report['preference']}"
+    if "trust" in report:
+        yield f"  trust: {report['trust']}; SFT's floor: {report['floor']}"
     for key, words in (("no_method", "rows no method learns from"), ("gave_way", "rows that gave way to another")):
         if report.get(key):
             yield f"  {words}: " + ", ".join(f"{count} {role}" for role, count in report[key].items())

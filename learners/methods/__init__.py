@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,17 +26,25 @@ class UnknownMethod(LearnerError):
     """
 
 
+def _lacks_nothing(_rows: Sequence[Row]) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """A loss, as the daemon sees it. `takes` says whether it learns from a row under its settings, a `Settings`.
 
-    `alone`: it makes the whole adapter by itself, with no other method before or after it.
+    `alone`: it makes the whole adapter by itself, with no other method before or after it. `lacks` says in words what
+    rows that it takes one by one want before it can learn from them together; empty for nothing. `prompt_once`: no
+    optimizer step may hold two rows of one prompt.
     """
 
     name: str
     Settings: type[Settings]
     takes: Callable[[Row, Any], bool]
     alone: bool = False
+    lacks: Callable[[Sequence[Row]], str] = _lacks_nothing
+    prompt_once: bool = False
 
 
 def methods() -> Mapping[str, Method]:

@@ -15,12 +15,17 @@ from learners.plan import MAX_STEPS, MIN_STEPS, PASSES
 from storage.records import Row
 from storage.records.settings import Settings, setting
 
+DEFAULT_FLOOR = 0.75
+
 
 class SftSettings(Settings):
     """Settings of `updates.sft`."""
 
-    min_signal: float = setting(
-        0.75, doc="A response is learned when its signal is at least this.", unit="signal", ge=0, le=1
+    min_signal: Literal["auto"] | Annotated[float, Field(ge=0, le=1)] = setting(
+        DEFAULT_FLOOR,
+        doc="A response is learned when its signal is at least this; auto is the median of the task's recent signals, "
+        "within bounds.",
+        unit="signal",
     )
     learning_rate: float = setting(
         2e-4, doc="Peak of the learning rate; small models want more (5e-3).", unit="rate", gt=0
@@ -42,8 +47,9 @@ class SftSettings(Settings):
 
 
 def takes(row: Row, settings: SftSettings) -> bool:
-    """Whether a row is a text worth imitating."""
-    return row.role == "target" or (row.role == "response" and row.signal >= settings.min_signal)
+    """Whether a row is a text worth imitating. What `auto` comes to is for whoever knows the task's history."""
+    floor = DEFAULT_FLOOR if settings.min_signal == "auto" else settings.min_signal
+    return row.role == "target" or (row.role == "response" and row.signal >= floor and row.ending is None)
 
 
 METHOD = Method(name="sft", Settings=SftSettings, takes=takes)

@@ -47,7 +47,7 @@ def load_model(job: TrainJob) -> Any:
     if job.start.mode == "base":
         return get_peft_model(base, _configuration(job.model.lora))
     path = job.start.adapter_path
-    if path is None or not all((Path(path) / name).is_file() for name in FILES):
+    if path is None or not holds_adapter(path):
         raise StartMissing(
             f"The champion's adapter {path} lacks {' or '.join(FILES)}; restore it, or start from the base."
         )
@@ -74,6 +74,11 @@ def _load_quantized(path: str) -> Any:
         path, quantization_config=in_4_bits, device_map={"": 0}, dtype=torch.bfloat16, local_files_only=True
     )
     return prepare_model_for_kbit_training(base, use_gradient_checkpointing=False)
+
+
+def holds_adapter(path: str) -> bool:
+    """Whether the folder has all that an adapter is made of."""
+    return all((Path(path) / name).is_file() for name in FILES)
 
 
 def weights_of(model: Any) -> dict[str, torch.Tensor]:

@@ -77,6 +77,11 @@ def _speaking_as(model: Any, path: str) -> Iterator[None]:
         model.delete_adapter(CHAMPION)
 
 
+def mean_log_likelihood(model: Any, prompt_ids: Sequence[int], completion_ids: Sequence[int]) -> float:
+    """Mean nats a token (at most 0) of a completion under the model as it is."""
+    return float(_log_probs(model, prompt_ids, completion_ids).gather(1, _column(model, completion_ids)).mean())
+
+
 def _probe_one(model: Any, tokenizer: Any, prompt: str, completion: str) -> Probe:
     prompt_ids, completion_ids = render_row(tokenizer, [Message("user", prompt)], completion)
     nll = -_log_probs(model, prompt_ids, completion_ids).gather(1, _column(model, completion_ids)).sum()

@@ -12,6 +12,15 @@ class NothingToTrain(LearnerError):
     """
 
 
+class Outgrown(NothingToTrain):
+    """The champion knows already what every row would teach.
+
+    To do: nothing; the examples count as learned, and new feedback makes the next update.
+
+    Shows as: the reason of a failed update.
+    """
+
+
 class NoChange(LearnerError):
     """The candidate answers like the policy that it started from.
 

@@ -20,11 +20,12 @@ from learners.base import template_hash
 from learners.job import PhaseResult, Retention, StageDone, TrainJob, TrainResult
 from learners.job_files import write_plan
 from learners.methods import find_method
+from learners.off_policy import SOLVED, STALE
 from learners.training.adapters import as_served, load_model, load_tokenizer, put_weights, weights_of, write_adapter
 from learners.training.bench import Bench, Fitted
 from learners.training.checkpoints import begin_phase, end_phase, recall_phases
 from learners.training.drift import kl_from_start, probe, retention
-from learners.training.errors import ForgotTooMuch, NoChange, NothingToTrain
+from learners.training.errors import ForgotTooMuch, NoChange, NothingToTrain, Outgrown
 from learners.training.planning import plan_steps, prepare
 from learners.training.readings import MIN_DEV_ROWS
 
@@ -44,6 +45,8 @@ def train(directory: Path, job: TrainJob) -> TrainResult:
     rows = [row for bench in benches for row in bench.rows.rows]
     if not rows:
         dropped = sum((Counter(bench.rows.dropped) for bench in benches), Counter[str]())
+        if prepared.batch is None and dropped and dropped.keys() <= {SOLVED, STALE}:
+            raise Outgrown(f"Nothing is left to train on: {_in_words(dropped)}.")
         raise NothingToTrain(f"No row is left to train on: {_in_words(dropped)}; see model.max_context.")
     write_plan(directory, plan_steps(benches))
     loaded, start = time.monotonic(), weights_of(model)

@@ -1,8 +1,9 @@
 """From the rows of a job directory to what each phase trains on, with the learners' hooks in between.
 
 In order: every row is encoded, and what does not fit is dropped; the hooks `select` choose the batch from the rest,
-where the job leaves that to the worker; the hook `schedule` orders the rows of each phase, or they come in random
-order. The same directory on the same machine gives the same plan, also when an attempt is gone on with.
+where the job leaves that to the worker; what the champion has outgrown is sifted out; the hook `schedule` orders the
+rows of each phase, or they come in random order. The same directory on the same machine gives the same plan, also when
+an attempt is gone on with.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from learners.job import DEV_ROWS, ROWS, BatchLimits, LearnerReport, Phase, Plan
 from learners.job_files import read_pool, read_rows
 from learners.methods import find_method
 from learners.methods.sft import SftSettings
-from learners.plan import Plan, random_plan, steps_for
+from learners.plan import Plan, keep_apart, random_plan, steps_for
 from learners.selection import Chosen, choose
 from learners.training.bench import Bench
 from learners.training.rows import Encoded, encode
+from learners.training.sifting import sift
 from learners.training.tools import ModelTools
 from storage.records import Origin, Row
 
@@ -54,16 +56,27 @@ def prepare(directory: Path, job: TrainJob, tokenizer: Any, model: Any) -> Prepa
     if job.batch:
         batch = hooks.select(job.batch, _pool(directory, parts, given))
         parts = [replace(part, rows=_only(part.rows, given, set(batch))) for part in parts]
+    sifted = [_sifted(job, part, given, model) for part in parts]
+    parts = [part for part, _ in sifted]
     planned = [hooks.plan(part, given) for part in parts]
     total, done, benches = sum(len(scheduled.plan.steps) for scheduled in planned), 0, []
-    for part, scheduled in zip(parts, planned, strict=True):
-        plan, why = scheduled.plan, scheduled.reasons
+    for (part, told), scheduled in zip(sifted, planned, strict=True):
+        plan, why = scheduled.plan, (*told, *scheduled.reasons)
         rows, dev = part.rows, part.dev
         benches.append(
             Bench(directory, job, part.phase, model, tokenizer, rows, dev, plan, done, total, why, scheduled.stages)
         )
         done += len(plan.steps)
     return Prepared(tuple(benches), hooks.reports, batch, _left_out(given, parts, planned))
+
+
+def _sifted(job: TrainJob, part: _Part, given: Sequence[Row], model: Any) -> tuple[_Part, tuple[str, ...]]:
+    """The phase without rows that are outgrown, and without any where its method cannot learn from those left."""
+    rows, told = sift(job, part.rows, model)
+    lacks = find_method(part.phase.method).lacks([given[row.line] for row in rows.rows]) if rows.rows else ""
+    if lacks:
+        rows = Encoded((), {**rows.dropped, lacks: len(rows.rows)})
+    return replace(part, rows=rows), told
 
 
 def plan_steps(benches: Sequence[Bench]) -> list[PlanStep]:
@@ -137,7 +150,14 @@ class _Hooks:
         return tuple(pool[place].origin for place in chosen.places)
 
     def plan(self, part: _Part, given: Sequence[Row]) -> Scheduled:
-        """Which kept rows each step sees: in random order, or as a learner has it."""
+        """Which kept rows each step sees, no prompt twice in a step where the method asks for that."""
+        scheduled = self._schedule(part, given)
+        if not find_method(part.phase.method).prompt_once:
+            return scheduled
+        return replace(scheduled, plan=keep_apart(scheduled.plan, [row.prompt_ids for row in part.rows.rows]))
+
+    def _schedule(self, part: _Part, given: Sequence[Row]) -> Scheduled:
+        """In random order, or as a learner has it."""
         kept = part.rows.rows
         if not kept:
             return Scheduled(Plan(()), (), (), ("skipped: no row was left",))

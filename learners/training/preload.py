@@ -19,6 +19,7 @@ with leaving_with_parent():
     import transformers.models.qwen2.modeling_qwen2  # noqa: F401
 
     import learners.training.dpo
+    import learners.training.kto
     import learners.training.phases
     import learners.training.sft
     import learners.training.worker  # noqa: F401

@@ -22,7 +22,10 @@ IGNORED = -100
 
 @dataclass(frozen=True, slots=True)
 class EncodedRow:
-    """A row as the model sees it. `line` is its place in rows.jsonl, from 0; `rejected_ids` are a pair's alone."""
+    """A row as the model sees it. `line` is its place in rows.jsonl, from 0; `rejected_ids` are a pair's alone.
+
+    `desirable` is the sign of its reward.
+    """
 
     line: int
     prompt_ids: tuple[int, ...]
@@ -30,6 +33,7 @@ class EncodedRow:
     weight: float
     replay: bool
     rejected_ids: tuple[int, ...] = ()
+    desirable: bool = True
 
     @property
     def length(self) -> int:
@@ -86,12 +90,36 @@ def as_pairs(rows: Sequence[EncodedRow]) -> Dataset:
     )
 
 
+def as_judged(rows: Sequence[EncodedRow], weights: Sequence[float]) -> Dataset:
+    """Answers with their labels, as TRL's collator for unpaired preferences takes them, counting by `weights`."""
+    return Dataset.from_list(
+        [
+            {
+                "prompt_ids": list(row.prompt_ids),
+                "completion_ids": list(row.completion_ids),
+                "label": row.desirable,
+                "weight": weight,
+                "line": row.line,
+            }
+            for row, weight in zip(rows, weights, strict=True)
+        ]
+    )
+
+
 def _encode_one(tokenizer: Any, line: int, row: Row) -> EncodedRow:
     prompt_ids, completion_ids = render_row(tokenizer, row.messages, row.completion)
     rejected_ids: list[int] = []
     if row.role == "pair" and row.rejected is not None:
         _, rejected_ids = render_row(tokenizer, row.messages, row.rejected)
-    return EncodedRow(line, tuple(prompt_ids), tuple(completion_ids), row.weight, row.replay, tuple(rejected_ids))
+    return EncodedRow(
+        line,
+        tuple(prompt_ids),
+        tuple(completion_ids),
+        row.weight,
+        row.replay,
+        tuple(rejected_ids),
+        desirable=row.reward > 0,
+    )
 
 
 def _why_not(row: EncodedRow, max_context: int) -> str:

@@ -24,14 +24,16 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from learners.engines.errors import EngineUnreachable
+from learners.errors import LearnerError
 from learners.job import HEARTBEAT, LOG, EvaluateJob, EvaluateResult, TrainJob, TrainResult
 from learners.job_files import read_job, write_result
 from learners.methods import find_method
+from learners.training.errors import Outgrown
 from learners.training.stopping import Interrupted, listen
 from storage.records import AdaptdError
 
 HEARTBEAT_S = 1.0
-SLOWEST = "trl.trainer.dpo_trainer"  # the last that `preload` imports
+SLOWEST = "trl.trainer.kto_trainer"  # the last that `preload` imports
 EXIT_ALONE = 70  # nobody to work for: the daemon died or the job directory is gone
 
 
@@ -60,11 +62,12 @@ def perform(directory: Path) -> None:
     try:
         result = _work(directory, job)
     except AdaptdError as error:
-        result = _failed(job, str(error), try_again=isinstance(error, EngineUnreachable))
+        result = _failed(job, error)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        result = _failed(job, f"{error.title}: {where or 'the whole'}: {first['msg']}; correct it in adaptd.yaml")
+        words = f"{error.title}: {where or 'the whole'}: {first['msg']}; correct it in adaptd.yaml"
+        result = _failed(job, LearnerError(words))
     seconds = {**result.seconds, "total": round(time.monotonic() - started, 3)}
     write_result(directory, result.model_copy(update={"seconds": seconds, "warm": warm}))
 
@@ -94,10 +97,11 @@ def _work(directory: Path, job: TrainJob | EvaluateJob) -> TrainResult | Evaluat
     return trained
 
 
-def _failed(job: TrainJob | EvaluateJob, reason: str, *, try_again: bool = False) -> TrainResult | EvaluateResult:
+def _failed(job: TrainJob | EvaluateJob, error: AdaptdError) -> TrainResult | EvaluateResult:
     if isinstance(job, EvaluateJob):
-        return EvaluateResult(outcome="failed", reason=reason, try_again=try_again)
-    return TrainResult(outcome="failed", reason=reason, candidate=job.candidate)
+        return EvaluateResult(outcome="failed", reason=str(error), try_again=isinstance(error, EngineUnreachable))
+    known = isinstance(error, Outgrown)
+    return TrainResult(outcome="failed", reason=str(error), candidate=job.candidate, outgrown=known)
 
 
 def _keep_beating(directory: Path, fork_server: int) -> None:

@@ -17,7 +17,7 @@ from storage.records.events import (
     Thumb,
     Validation,
 )
-from storage.records.examples import Example, Fold, FoldCounts, Origin, Pair, Row, RowRole, Scalar, Target
+from storage.records.examples import Example, Fold, FoldCounts, Origin, Pair, Row, RowRole, Scalar, Target, Vote
 from storage.records.streams import Claim, DeadLetter, Poll, Raw, Stream, StreamBatch
 from storage.records.updates import (
     TERMINAL_UPDATE_STATES,
@@ -79,4 +79,5 @@ __all__ = [
     "UpdateState",
     "Validation",
     "Verdict",
+    "Vote",
 ]

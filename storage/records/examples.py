@@ -26,11 +26,25 @@ class FoldCounts:
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """Ratings, thumbs and validations on one response, aggregated to one signal in [0, 1]."""
+    """Ratings, thumbs and validations on one response, aggregated to one signal in [0, 1].
+
+    `variance` in [0, 0.25] is how far those who judged by the same criterion disagree: 0.25 where half say 0, half 1.
+    """
 
     signal: float
     count: int
     effective_at: datetime
+    variance: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """What one rating, thumb or validation said: of the answer with that key, by a user (if known) or a validator."""
+
+    answer: str
+    user_id: str | None
+    by_validator: bool
+    signal: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +120,9 @@ class Row:
 
     `role`: `target` (a human's text, reward 1), `response` (the model's own text, with its reward), `pair`
     (`completion` was chosen over `rejected`). `reward` in [-1, 1]; `signal` in [0, 1] is what the reward was made of;
-    `weight` >= 0 counts decay, difficulty and trust, and is normalised to mean 1 within an update.
+    `weight` >= 0 counts decay, difficulty, agreement and trust, and is normalised to mean 1 within an update.
+    `ending` is why the completion is never to be imitated; `superseded`: its adapter has too many successors for what
+    was wrong with its texts to matter. `versions_behind`: how many, where the feedback named it.
     """
 
     messages: tuple[Message, ...]
@@ -120,3 +136,6 @@ class Row:
     effective_at: datetime
     rejected: str | None = None
     replay: bool = False
+    versions_behind: int = 0
+    superseded: bool = False
+    ending: Literal["cut", "run-on"] | None = None

@@ -312,3 +312,33 @@ def test_an_example_never_holds_what_was_taken_back_by_a_trusted_app(events: lis
 def test_pairs_keep_their_order_and_their_ties() -> None:
     found = example(ASKED, bare(3, "preference", "b", tie=True), bare(2, "preference", "a", chosen="Hi."))
     assert [(pair.chosen, pair.tie) for pair in found.pairs] == [("Hi.", False), ("Hello.", True)]
+
+
+def thumb(hour: int, user: str | None, up: bool, **changes: Any) -> Event:
+    return bare(hour, "thumb", f"t{hour}", user_id=user or ..., thumb="up" if up else "down", **changes)
+
+
+@pytest.mark.parametrize(
+    ("said", "variance"),
+    [
+        ([("a", True)], 0.0),
+        ([("a", True), ("b", True)], 0.0),
+        ([("a", True), ("b", False)], 0.25),
+        ([("a", True), ("b", True), ("c", True), ("d", False)], 0.1875),
+        ([("a", False), ("a", True)], 0.0),
+        ([("a", False), ("b", True), ("a", True)], 0.0),
+    ],
+    ids=["one voice", "two that agree", "even", "three to one", "a change of mind", "a change of mind to the others'"],
+)
+def test_voices_that_contradict_each_other_are_kept_as_variance(said: list[tuple[str, bool]], variance: float) -> None:
+    found = example(ASKED, *(thumb(hour, user, up) for hour, (user, up) in enumerate(said, start=2)))
+    assert found.scalar is not None
+    assert found.scalar.variance == pytest.approx(variance)
+
+
+def test_criteria_do_not_contradict_each_other_and_a_validator_is_a_voice() -> None:
+    criteria = example(ASKED, thumb(2, "a", True, criterion="tone"), thumb(3, "b", False, criterion="facts"))
+    machine = example(ASKED, thumb(2, "a", True), bare(3, "validation", "v", score=0.0, user_id="a"))
+    assert criteria.scalar is not None
+    assert machine.scalar is not None
+    assert (criteria.scalar.variance, machine.scalar.variance) == (0.0, 0.25)

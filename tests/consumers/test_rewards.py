@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from consumers.rewards import RewardSettings, aged_out, decay, difficulty, normalise, reward, weight
+from consumers.rewards import (
+    RewardSettings,
+    aged_out,
+    agreement,
+    decay,
+    difficulty,
+    normalise,
+    reward,
+    version_decay,
+    weight,
+)
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 DEFAULT = RewardSettings()
@@ -130,3 +140,16 @@ def test_settings_read_durations_as_people_write_them() -> None:
 def test_settings_that_have_no_reward_are_refused(broken: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         RewardSettings.model_validate(broken)
+
+
+@pytest.mark.parametrize(("up", "down", "agreed"), [(1, 0, 1.0), (3, 1, 0.5), (2, 1, 1 / 3), (1, 1, 0.1)])
+def test_agreement_of_thumbs_is_how_far_one_side_outnumbers_the_other(up: int, down: int, agreed: float) -> None:
+    share = up / (up + down)
+    assert agreement(share * (1 - share)) == pytest.approx(agreed)
+
+
+def test_half_the_weight_is_left_after_a_half_life_of_versions() -> None:
+    settings = RewardSettings(half_life_versions=3.0)
+    assert weight(NOW, NOW, settings, versions_behind=3) == pytest.approx(0.5)
+    assert version_decay(6, 3.0) == pytest.approx(0.25)
+    assert version_decay(-1, 3.0) == version_decay(99, None) == 1.0

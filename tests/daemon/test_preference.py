@@ -77,7 +77,7 @@ def material(store: Store, task: TaskConfig) -> Material:
 @pytest.mark.parametrize(
     ("preference", "pairs", "have", "said"),
     [
-        ("auto", 15, 0, "15 pair (no method: 15 of 16 pairs that learners.preference: auto wants)"),
+        ("auto", 15, 0, "15 pair (no method: 15 of 16 pairs, 0 of 8 liked and 0 of 8 disliked answers; learners.pref"),
         ("auto", 16, 16, None),
         ("dpo", 12, 12, None),
         ("off", 16, 0, "16 pair (no method: learners.preference is off)"),

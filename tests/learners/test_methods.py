@@ -10,6 +10,7 @@ import pytest
 
 from learners.methods import UnknownMethod, find_method, methods
 from learners.methods.dpo import DpoSettings
+from learners.methods.kto import KtoSettings, balanced
 from learners.methods.sft import SftSettings
 from storage.records import Message, Origin, Row
 
@@ -19,7 +20,7 @@ ROW = Row(
 
 
 def test_every_method_is_found_under_its_own_name_and_has_code_that_trains_it() -> None:
-    assert set(methods()) >= {"dpo", "noop", "sft"}
+    assert set(methods()) >= {"dpo", "kto", "noop", "sft"}
     for name, method in methods().items():
         assert method.name == name
         assert method.Settings() == method.Settings.model_validate({})
@@ -27,7 +28,7 @@ def test_every_method_is_found_under_its_own_name_and_has_code_that_trains_it() 
 
 
 def test_an_unknown_method_is_refused_with_those_there_are() -> None:
-    with pytest.raises(UnknownMethod, match="dpo, noop, sft"):
+    with pytest.raises(UnknownMethod, match="dpo, kto, noop, sft"):
         find_method("dpo2")
 
 
@@ -48,6 +49,29 @@ def test_sft_learns_from_targets_and_from_responses_that_pass_the_floor(row: Row
 def test_dpo_learns_from_pairs_alone() -> None:
     rows = [replace(ROW, role="target"), ROW, replace(ROW, role="pair", rejected="b")]
     assert [row.role for row in rows if find_method("dpo").takes(row, DpoSettings())] == ["pair"]
+
+
+@pytest.mark.parametrize(("reward", "taken"), [(1.0, True), (0.11, True), (0.1, False), (-0.1, False), (-0.2, True)])
+def test_kto_learns_from_single_texts_whose_reward_is_outside_the_dead_zone(reward: float, taken: bool) -> None:
+    kto, settings = find_method("kto"), KtoSettings(dead_zone=0.1)
+    assert kto.takes(replace(ROW, reward=reward), settings) is taken
+    assert kto.takes(replace(ROW, reward=reward, role="target"), settings) is taken
+    assert not kto.takes(replace(ROW, reward=reward, role="pair", rejected="b"), settings)
+
+
+def test_kto_wants_both_signs_and_a_second_prompt() -> None:
+    other = replace(ROW, messages=(Message("user", "another"),), reward=-1.0)
+    assert find_method("kto").lacks([ROW, other]) == ""
+    assert "one sign alone" in find_method("kto").lacks([ROW, replace(other, reward=0.5)])
+    assert "one prompt alone" in find_method("kto").lacks([ROW, replace(other, messages=ROW.messages)])
+
+
+@pytest.mark.parametrize(("ratio", "liked", "disliked"), [(1.0, 2.0, 2.0), (4 / 3, 16 / 7, 12 / 7)])
+def test_both_sides_of_kto_count_alike_however_many_they_are(ratio: float, liked: float, disliked: float) -> None:
+    weights = balanced([0.5, 2.0, 1.0, 1.0], [True, False, False, False], ratio)
+    assert weights[0] == pytest.approx(liked)
+    assert sum(weights[1:]) == pytest.approx(disliked)
+    assert weights[1] == pytest.approx(2 * weights[2])
 
 
 def test_only_the_method_for_tests_works_alone() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from learners.plan import MAX_STEPS, MIN_STEPS, PASSES, random_plan, steps_for
+from learners.plan import MAX_STEPS, MIN_STEPS, PASSES, Plan, keep_apart, random_plan, steps_for
 
 
 @given(st.integers(1, 40), st.integers(1, 16), st.integers(0, 30), st.integers())
@@ -39,3 +39,22 @@ def test_steps_follow_the_rows_within_bounds() -> None:
     assert steps_for(100, 8, "auto") == PASSES * 100 // 8
     assert steps_for(100_000, 8, "auto") == MAX_STEPS
     assert steps_for(100, 8, 7) == 7
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.integers(2, 9), st.integers(1, 25), st.integers())
+def test_rows_of_one_key_never_meet_in_a_step(keys: list[int], batch_size: int, steps: int, seed: int) -> None:
+    plan = random_plan(len(keys), batch_size=batch_size, steps=steps, seed=seed)
+    apart = keep_apart(plan, keys)
+    assert len(apart.steps) == steps
+    planned = {keys[place] for step in plan.steps for place in step}
+    for before, step in zip(plan.steps, apart.steps, strict=True):
+        assert len({keys[place] for place in step}) == len(step) == min(len(before), len(planned))
+
+
+def test_a_plan_in_which_nothing_meets_stays_as_it_is() -> None:
+    plan = random_plan(12, batch_size=4, steps=9, seed=3)
+    assert keep_apart(plan, range(12)) == plan
+
+
+def test_a_row_that_would_meet_its_like_waits_for_the_next_step() -> None:
+    assert keep_apart(Plan(((0, 1), (2, 3))), ["a", "a", "b", "c"]) == Plan(((0, 2), (1, 3)))

@@ -9,7 +9,8 @@ import pytest
 
 from consumers.cleaning import prompt_key
 from consumers.rewards import RewardSettings
-from learners.router import answer_key, drop_leaks, offer, route, rows_of
+from consumers.trust import Trust
+from learners.router import Standing, answer_key, drop_leaks, offer, route, rows_of, version_of
 from storage.records import Example, Message, Pair, Row, Scalar, Target
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -83,9 +84,23 @@ def test_an_answer_nobody_judged_gives_no_row() -> None:
     assert rows_of(BARE, REWARDS, NOW) == ()
 
 
-def test_a_cut_answer_is_never_a_row_but_its_correction_is() -> None:
-    cut = replace(CORRECTED, finish_reason="length")
-    assert [row.role for row in rows_of(cut, REWARDS, NOW)] == ["target"]
+@pytest.mark.parametrize(
+    ("change", "why"), [({"finish_reason": "length"}, "cut"), ({"response": "so on " * 20}, "run-on")]
+)
+def test_an_answer_that_ended_badly_is_never_positive_but_its_correction_is(change: dict[str, Any], why: str) -> None:
+    bad = replace(CORRECTED, **change)
+    liked, disliked = (replace(BARE, scalar=Scalar(said, 1, NOW), **change) for said in (1.0, 0.0))
+    everything = [(FakeMethod("kto", lambda row, _: row.role != "pair"), None)]
+    assert [row.role for row in route(rows_of(bad, REWARDS, NOW), SFT).by_method["sft"]] == ["target"]
+    assert route(rows_of(liked, REWARDS, NOW), everything).no_method == {why: 1}
+    assert offer([(liked, rows_of(liked, REWARDS, NOW))], REWARDS, NOW, everything).no_method == {why: 1}
+    assert [row.reward for row in route(rows_of(disliked, REWARDS, NOW), everything).by_method["kto"]] == [-1.0]
+
+
+def test_a_pair_whose_chosen_text_runs_on_teaches_nobody() -> None:
+    pair = Pair("ha " * 30, "no", False, NOW, None)
+    routed = route(rows_of(replace(BARE, pairs=(pair,)), REWARDS, NOW), [(FakeMethod("dpo", compares), None)])
+    assert routed.no_method == {"run-on": 1}
 
 
 @pytest.mark.parametrize("change", [{"withdrawn": True}, {"joined": False}])
@@ -250,3 +265,71 @@ def test_by_user_only_a_row_whose_prompt_and_completion_are_in_the_gate_is_dropp
     gate = {answer_key(PROMPT, "What a human  made of it")}
     kept, dropped = drop_leaks(rows, gate, by="user")
     assert ([row.role for row in kept], dropped) == (["response"], 1)
+
+
+def test_where_kto_learns_a_batch_is_not_filled_with_disliked_answers_alone() -> None:
+    liked = replace(BARE, interaction_id="liked", scalar=Scalar(1.0, 1, NOW))
+    disliked = replace(BARE, interaction_id="disliked", scalar=Scalar(0.0, 1, NOW))
+    both = [(each, rows_of(each, REWARDS, NOW)) for each in (liked, disliked)]
+    kto = [*SFT, (FakeMethod("kto", lambda row, _: row.role != "pair"), None)]
+    assert [each.weight for each in offer(both, REWARDS, NOW, kto).examples] == [2.0, 2.0]
+    assert [each.weight for each in offer(both[:1], REWARDS, NOW, kto).examples] == [0.5]
+
+
+def test_contradicting_votes_lower_an_answers_weight_and_not_its_corrections() -> None:
+    agreed, even = Scalar(1.0, 2, NOW), Scalar(1.0, 2, NOW, variance=0.25)
+    first, second = (rows_of(replace(CORRECTED, scalar=scalar), REWARDS, NOW) for scalar in (agreed, even))
+    assert first[0].weight == second[0].weight, "the correction"
+    assert second[1].weight == pytest.approx(first[1].weight * 0.1)
+
+
+def test_trust_is_that_of_who_said_it() -> None:
+    trust = Standing(Trust({"u1": 0.5, "bob": 0.2}, prior=0.8))
+    both = replace(CORRECTED, users=("u1", "bob"))
+    target, response = rows_of(both, REWARDS, NOW, standing=trust)
+    plain_target, plain_response = rows_of(both, REWARDS, NOW)
+    assert target.weight == pytest.approx(plain_target.weight * trust.trust.of([target.user_id]))
+    assert response.weight == pytest.approx(plain_response.weight * 0.35)
+    pair = replace(BARE, pairs=(Pair("yes", "no", False, NOW, "stranger"),))
+    assert rows_of(pair, REWARDS, NOW, standing=trust)[0].weight == pytest.approx(0.8)
+
+
+AGED = replace(BARE, adapter=f"{BARE.task}@v2", scalar=Scalar(0.0, 1, NOW))
+TWO_BEHIND = Standing(champion=4)
+
+
+def test_what_an_adapter_said_can_age_with_its_successors_and_what_a_human_wrote_does_not() -> None:
+    by_versions = replace_settings(half_life_versions=2.0)
+    corrected = replace(AGED, scalar=None, correction=Target("by hand", 0.5, NOW, "bob"))
+    target, response = rows_of(corrected, by_versions, NOW, standing=TWO_BEHIND)
+    assert (target.versions_behind, response.versions_behind) == (0, 2)
+    assert target.weight == pytest.approx(1.0)
+    assert response.weight == pytest.approx(0.5)
+    assert rows_of(corrected, REWARDS, NOW, standing=TWO_BEHIND)[1].weight == pytest.approx(1.0), "off by default"
+
+
+def replace_settings(**changes: Any) -> RewardSettings:
+    return RewardSettings.model_validate({**REWARDS.model_dump(), **changes})
+
+
+@pytest.mark.parametrize(
+    ("adapter", "limit", "superseded"),
+    [("@v2", 1, True), ("@v2", 2, False), ("@v2", None, False), ("@v9", 1, False), ("", 1, False), ("@vx", 1, False)],
+)
+def test_what_was_wrong_with_an_adapter_of_long_ago_matters_no_more(
+    adapter: str, limit: int | None, superseded: bool
+) -> None:
+    standing = Standing(champion=4, superseded_after=limit)
+    disliked = replace(AGED, adapter=f"{AGED.task}{adapter}" if adapter else None)
+    compared = replace(disliked, scalar=None, pairs=(Pair("yes", "no", False, NOW, None),))
+    takes_all = [(FakeMethod("kto", lambda _row, _: True), None)]
+    for one in (disliked, compared):
+        rows = rows_of(one, REWARDS, NOW, standing=standing)
+        assert route(rows, takes_all).no_method == ({"superseded": 1} if superseded else {})
+    liked = rows_of(replace(disliked, scalar=Scalar(1.0, 1, NOW)), REWARDS, NOW, standing=standing)
+    assert not route(liked, takes_all).no_method
+
+
+def test_another_tasks_adapter_has_no_version_here() -> None:
+    assert version_of("erd/acme@v7", "erd/acme") == 7
+    assert version_of("other@v7", "erd") is version_of("erd", "erd") is version_of(None, "erd") is None

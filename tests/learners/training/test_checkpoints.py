@@ -13,6 +13,7 @@ from learners.job import CHECKPOINT, RESULT, Lora, Model, Phase, TrainResult
 from learners.job_files import copy_checkpoint, read_result
 from learners.training import stopping
 from learners.training.worker import perform
+from tests.learners.training.test_kto import judged
 from tests.learners.training.tiny import make_job, pair, row
 
 pytestmark = [
@@ -43,12 +44,12 @@ def prepared(directory: Path, base: Path) -> Path:
     return directory
 
 
-def in_phases(directory: Path, base: Path, **changes: Any) -> Path:
+def in_phases(directory: Path, base: Path, method: str = "dpo", **changes: Any) -> Path:
     """Six steps each; the second with a dev fold."""
-    rows = [*(row(number) for number in range(6)), *(pair(number) for number in range(20, 26))]
-    dev = [pair(number) for number in range(30, 38)]
+    told = [pair(number) if method == "dpo" else judged(number, number % 2 == 0) for number in range(20, 38)]
+    rows, dev = [*(row(number) for number in range(6)), *told[:6]], told[10:]
     settings = {**SETTINGS, "steps": 6}
-    phases = (Phase(method="sft", settings=settings, rows=6, dev_rows=0), Phase(method="dpo", settings=settings))
+    phases = (Phase(method="sft", settings=settings, rows=6, dev_rows=0), Phase(method=method, settings=settings))
     make_job(directory, base, rows, dev=dev, phases=phases, **changes)
     return directory
 
@@ -87,21 +88,22 @@ def test_it_goes_on_to_the_very_bytes_of_an_undisturbed_run(
     assert resumed.model_dump(exclude=plain) == whole.model_dump(exclude=plain)
 
 
-@pytest.mark.parametrize("step", [3, 9])
+@pytest.mark.parametrize(("method", "step"), [("dpo", 3), ("dpo", 9), ("kto", 9)])
 def test_two_phases_go_on_where_they_were_left_off(
-    tmp_path: Path, tiny_base: Path, whole: TrainResult, monkeypatch: pytest.MonkeyPatch, step: int
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch, method: str, step: int
 ) -> None:
     """In the sixth step the second phase begins: its reference is the first one's end, and not the base."""
     from learners.training import checkpoints
 
-    first = in_phases(tmp_path / "first", tiny_base)
+    whole = trained(in_phases(tmp_path / "whole", tiny_base, method))
+    first = in_phases(tmp_path / "first", tiny_base, method)
     with monkeypatch.context() as patched, pytest.raises(stopping.Interrupted):
         patched.setattr(checkpoints, "is_asked", after_steps(step))
         perform(first)
-    second = in_phases(tmp_path / "second", tiny_base)
+    second = in_phases(tmp_path / "second", tiny_base, method)
     shutil.copytree(first / CHECKPOINT, second / CHECKPOINT)
     resumed = trained(second)
-    assert [phase.method for phase in resumed.phases] == ["sft", "dpo"]
+    assert [phase.method for phase in resumed.phases] == ["sft", method]
     assert resumed.files == whole.files
     plain = {"seconds", "warm"}
     assert resumed.model_dump(exclude=plain) == whole.model_dump(exclude=plain)

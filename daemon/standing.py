@@ -1,0 +1,29 @@
+"""What rows count by beside their own feedback, read from the store: trust in users, and how far the task has come."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from consumers.trust import EVERYONE, trust_of
+from daemon.config import TaskConfig
+from learners.floor import Floor, choose_floor
+from learners.router import Standing, version_of
+from storage import registry, votes
+
+MOST_VOTES = 2000  # judgements that trust is made of, newest first
+RECENT_JUDGEMENTS = 200  # those that the floor is made of
+
+
+def standing_of(tx: Connection, task: TaskConfig) -> Standing:
+    """For the rows of a task, as it stands."""
+    line = registry.line_of(tx, task.name)
+    champion = version_of(line.champion, task.name) if line else None
+    trust = trust_of(votes.recent_votes(tx, task.name, MOST_VOTES)) if task.rewards.trust else EVERYONE
+    return Standing(trust, champion, task.off_policy.superseded_after)
+
+
+def floor_of(tx: Connection, task: TaskConfig) -> Floor:
+    """From which signal SFT imitates an answer of the task."""
+    wanted = task.sft.min_signal
+    signals = votes.recent_judgements(tx, task.name, RECENT_JUDGEMENTS) if wanted == "auto" else []
+    return choose_floor(wanted, signals)
