@@ -25,6 +25,8 @@ from .cleaning import (
 )
 from .errors import Unreadable
 from .events import AnyWire, LimitSettings, WireRating, WireRetraction, WireValidation
+from .signals import signal_of
+from .similarity import SimilaritySettings
 
 _SCALED = (WireRating, WireValidation)
 _NO_TEXT_JUDGED = frozenset({"preference", "demonstration", "retraction"})
@@ -36,9 +38,10 @@ def canonical(
     received_at: datetime,
     trusted_apps: frozenset[str],
     limits: LimitSettings,
+    similarity: SimilaritySettings,
     size_bytes: int,
 ) -> Event:
-    """The event. Raises Unreadable (`clean`). `task` is checked already; `size_bytes` spares short messages a check."""
+    """The event, with its signal where that can be known from it alone. Raises Unreadable (`clean`). `task` is checked already; `size_bytes` spares short messages a check."""
     _check_names(wire, limits)
     occurred_at = parse_time(wire.occurred_at, "occurred_at")
     context = {**(wire.model_extra or {}), **(wire.context or {})}  # where both say a key, the context does
@@ -73,6 +76,7 @@ def canonical(
         sampling=wire.sampling or {},
         context=context,
         trusted=wire.app is not None and wire.app in trusted_apps,
+        signal=signal_of(body, wire.response, similarity),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -18,7 +18,6 @@ from consumers.decode import dead_letter, decode_batch
 from consumers.delays import JoinDelay, join_delays
 from consumers.errors import Unreadable
 from consumers.joins import JoinSettings, join
-from consumers.signals import with_signal
 from daemon.config import Config
 from learners.folds import draw_folds
 from storage import folds as fold_store
@@ -71,7 +70,7 @@ class Outcome:
     found: list[Found] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class _Record:
     """One record on its way: where it came from, and what it decoded to."""
 
@@ -109,12 +108,13 @@ class Intake:
                 default_task=parcel.default_task,
                 trusted_apps=parcel.trusted_apps,
                 limits=config.limits,
+                similarity=config.similarity,
                 source=parcel.source,
                 stream=stream.key if stream else None,
             )
             unknown_fields += decoded.unknown_fields
             for raw, found in zip(raws, decoded.outcomes, strict=True):
-                records.append(_scored(_Record(len(records), raw, stream, found), parcel.source, config))
+                records.append(_Record(len(records), raw, stream, found))
         return records, unknown_fields
 
     def _record(self, tx: Connection, parcel: Parcel, records: Sequence[_Record]) -> Outcome:
@@ -236,18 +236,6 @@ def _first_known(events: Sequence[Event], late: Mapping[str, Signal]) -> list[tu
 def _join_settings(config: Config, task: str) -> JoinSettings:
     in_force = config.task(task)
     return JoinSettings(aggregate=(in_force.rewards if in_force else config.rewards).aggregate)
-
-
-def _scored(record: _Record, source: str, config: Config) -> _Record:
-    """The record with its event's signal; one that scoring fails on must not stop those after it (I7)."""
-    if not isinstance(record.found, Event):
-        return record
-    try:
-        return _Record(record.index, record.raw, record.stream, with_signal(record.found, config.similarity))
-    except MemoryError:
-        raise
-    except Exception as error:
-        return replace(record, found=_letter(record, source, _refusal(error)))
 
 
 CONFLICT = "conflict: this event_id is stored with other content; the first one stays"
