@@ -41,7 +41,10 @@ def canonical(
     similarity: SimilaritySettings,
     size_bytes: int,
 ) -> Event:
-    """The event, with its signal where that can be known from it alone. Raises Unreadable (`clean`). `task` is checked already; `size_bytes` spares short messages a check."""
+    """The event, with its signal where that can be known from it alone. Raises Unreadable (`clean`).
+
+    `task` is checked already; `size_bytes` spares short messages a check.
+    """
     _check_names(wire, limits)
     occurred_at = parse_time(wire.occurred_at, "occurred_at")
     context = {**(wire.model_extra or {}), **(wire.context or {})}  # where both say a key, the context does

@@ -8,7 +8,7 @@ that a zombie loses before it has written anything; then lock, insert, join, dea
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -22,7 +22,7 @@ from daemon.config import Config
 from learners.folds import draw_folds
 from storage import folds as fold_store
 from storage import intake as intake_store
-from storage.dialects.sqlite import is_outage
+from storage.dialects.sqlite import in_transaction, is_outage
 from storage.errors import StorageError
 from storage.records import Claim, DeadLetter, Event, Example, Fold, Raw, Signal, Stream, StreamBatch
 from storage.store import Store
@@ -151,8 +151,8 @@ class Intake:
         except (StorageError, MemoryError):
             raise  # says nothing about these events
         except Exception as error:
-            if is_outage(error):
-                raise  # disk, lock or connection: nobody's fault, and never a dead letter
+            if is_outage(error) or not in_transaction(tx):
+                raise  # disk, lock or connection: nobody's fault, never a dead letter, and maybe all is undone already
             if len(records) == 1:
                 return [(records[0], _letter(records[0], source, _refusal(error)))]
         half = len(records) // 2
@@ -166,7 +166,7 @@ class Intake:
         places = [(record.stream.key if record.stream else None, record.raw.position) for record in records]
         locked = intake_store.lock_interactions(tx, {(event.task, event.interaction_id) for event in events})
         inserted = intake_store.insert_events(tx, locked, events, places)
-        found = self._join(tx, inserted.stored, locked.new)  # raises before anything is counted
+        found = self._join(tx, inserted.stored, locked)  # raises before anything is counted
         outcome.stored += len(inserted.stored)
         outcome.duplicates += inserted.duplicates
         outcome.events += inserted.stored
@@ -175,12 +175,12 @@ class Intake:
         conflicting = {id(event) for event in inserted.conflicts}
         return [(record, _letter(record, source, CONFLICT)) for record in records if id(record.found) in conflicting]
 
-    def _join(self, tx: Connection, stored: Sequence[Event], new: Collection[Key]) -> Found:
+    def _join(self, tx: Connection, stored: Sequence[Event], locked: intake_store.Locked) -> Found:
         """Join anew what the events touch, draw folds for what is seen first, save."""
         config = self._config()
         keys = {(event.task, event.interaction_id) for event in stored}
         reached = intake_store.interactions_retracted_by(tx, stored) - keys
-        intake_store.lock_interactions(tx, reached)
+        drawn = locked.drawn | intake_store.lock_interactions(tx, reached).drawn
         settings = {task: _join_settings(config, task) for task in {task for task, _ in keys}}
         examples: list[Example] = []
         late: dict[str, dict[str, Signal]] = {}
@@ -188,7 +188,7 @@ class Intake:
         signals += [(event.task, event.kind, event.signal) for event in stored if event.signal is not None]
         delays: list[tuple[str, JoinDelay]] = []
         now = {event.event_id for event in stored}
-        for (task, name), events in intake_store.events_of(tx, keys | reached, stored, new).items():
+        for (task, name), events in intake_store.events_of(tx, keys | reached, stored, locked.new).items():
             joined = join(events, settings[task], config.similarity, name)
             if joined.signals:
                 late.setdefault(task, {}).update(joined.signals)
@@ -198,7 +198,8 @@ class Intake:
             examples.append(joined.example)
         for task, known in late.items():
             intake_store.save_signals(tx, task, known)
-        intake_store.save_examples(tx, examples, self._folds(tx, examples))
+        undrawn = [one for one in examples if (one.task, one.interaction_id) not in drawn]
+        intake_store.save_examples(tx, examples, self._folds(tx, undrawn))
         return Found(tuple(signals), tuple(delays))
 
     def _folds(self, tx: Connection, examples: Sequence[Example]) -> Mapping[Key, Fold]:

@@ -26,9 +26,7 @@ def together(first: Parcel, second: Parcel) -> Parcel | None:
     return replace(first, batches=tuple(found.values()), loose=first.loose + second.loose)
 
 
-def _joined(
-    first: tuple[StreamBatch, Claim], second: tuple[StreamBatch, Claim]
-) -> tuple[StreamBatch, Claim] | None:
+def _joined(first: tuple[StreamBatch, Claim], second: tuple[StreamBatch, Claim]) -> tuple[StreamBatch, Claim] | None:
     (one, claim), (other, later_claim) = first, second
     if claim != later_claim or one.after != other.before:
         return None
