@@ -54,7 +54,7 @@ class Joined:
     signals: Mapping[str, Signal]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Subject:
     """What the feedback is about: the prompt, the answer, and who gave and asked for it."""
 
