@@ -13,15 +13,15 @@ from daemon.cli.main import main
 from daemon.intake import Intake, Outcome, Parcel
 from tests.soak.unsafe_daemon import take_the_guards_off
 
-PAUSE_S = 0.3  # polls of 100 records: faster than they are sent, yet seconds behind after each kill's backlog
+PAUSE_S = 0.003  # a record: faster than they are sent, yet seconds behind after each kill's backlog
 UNSAFE = "SOAK_UNSAFE"
 
 
 class SlowIntake(Intake):
-    """Waits before each parcel."""
+    """Waits before each parcel, the longer the more is in it."""
 
     def ingest(self, parcel: Parcel) -> Outcome:
-        time.sleep(PAUSE_S)
+        time.sleep(PAUSE_S * sum(len(batch.records) for batch, _ in parcel.batches))
         return super().ingest(parcel)
 
 
