@@ -42,6 +42,11 @@ class Parcel:
     trusted_apps: frozenset[str] = frozenset()
 
     @property
+    def records(self) -> int:
+        """How many there are."""
+        return sum(len(batch.records) for batch, _ in self.batches) + len(self.loose)
+
+    @property
     def size_bytes(self) -> int:
         streamed = sum(len(raw.data) for batch, _ in self.batches for raw in batch.records)
         return streamed + sum(len(raw.data) for raw in self.loose)

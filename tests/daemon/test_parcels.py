@@ -6,9 +6,11 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import daemon.intake_loop
 from daemon.intake import Outcome, Parcel
 from daemon.intake_loop import IntakeLoop
 from daemon.parcels import together
@@ -81,16 +83,21 @@ class Noted:
         self.notes.append(note)
 
 
-def test_the_intake_thread_records_what_waits_from_one_source_at_once_and_in_order() -> None:
-    recorded: list[Parcel] = []
-    one, other = Noted(), Noted()
+def recording(recorded: list[Parcel]) -> IntakeLoop:
+    """An intake thread that only notes what it would record."""
 
     class Recording:
         def ingest(self, parcel: Parcel) -> Outcome:
             recorded.append(parcel)
             return Outcome()
 
-    thread = IntakeLoop(Recording(), observe=lambda _parcel, _outcome: None)  # type: ignore[arg-type]
+    return IntakeLoop(Recording(), observe=lambda _parcel, _outcome: None)  # type: ignore[arg-type]
+
+
+def test_the_intake_thread_records_what_waits_from_one_source_at_once_and_in_order() -> None:
+    recorded: list[Parcel] = []
+    one, other = Noted(), Noted()
+    thread = recording(recorded)
     elsewhere = replace(parcel(0, "x"), source="other")
     for loop, waiting in ((one, parcel(0, "a")), (one, parcel(1, "b")), (other, elsewhere), (one, parcel(2, "c"))):
         assert thread.offer(loop, waiting)  # type: ignore[arg-type]
@@ -100,3 +107,19 @@ def test_the_intake_thread_records_what_waits_from_one_source_at_once_and_in_ord
     thread.join(30)
     assert recorded == [parcel(0, "a", "b"), elsewhere, parcel(2, "c")]
     assert one.notes == [Committed({STREAM: 2}), Committed({STREAM: 3})]
+
+
+@pytest.mark.parametrize(
+    ("bound", "value"), [("TOGETHER_RECORDS", 3), ("TOGETHER_BYTES", 3 * len(raws([wire("a")])[0].data))]
+)
+def test_no_more_is_added_to_what_is_large_already(monkeypatch: pytest.MonkeyPatch, bound: str, value: int) -> None:
+    monkeypatch.setattr(daemon.intake_loop, bound, value)
+    recorded: list[Parcel] = []
+    thread, one = recording(recorded), Noted()
+    for place, name in enumerate("abcde"):
+        assert thread.offer(one, parcel(place, name))  # type: ignore[arg-type]
+    thread.start()
+    wait_until(lambda: len(recorded) == 2, 30, "all of it to be recorded")
+    thread.stop()
+    thread.join(30)
+    assert recorded == [parcel(0, "a", "b", "c"), parcel(3, "d", "e")]
