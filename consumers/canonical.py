@@ -25,6 +25,8 @@ from .cleaning import (
 )
 from .errors import Unreadable
 from .events import AnyWire, LimitSettings, WireRating, WireRetraction, WireValidation
+from .signals import signal_of
+from .similarity import SimilaritySettings
 
 _SCALED = (WireRating, WireValidation)
 _NO_TEXT_JUDGED = frozenset({"preference", "demonstration", "retraction"})
@@ -36,9 +38,13 @@ def canonical(
     received_at: datetime,
     trusted_apps: frozenset[str],
     limits: LimitSettings,
+    similarity: SimilaritySettings,
     size_bytes: int,
 ) -> Event:
-    """The event. Raises Unreadable (`clean`). `task` is checked already; `size_bytes` spares short messages a check."""
+    """The event, with its signal where that can be known from it alone. Raises Unreadable (`clean`).
+
+    `task` is checked already; `size_bytes` spares short messages a check.
+    """
     _check_names(wire, limits)
     occurred_at = parse_time(wire.occurred_at, "occurred_at")
     context = {**(wire.model_extra or {}), **(wire.context or {})}  # where both say a key, the context does
@@ -47,6 +53,8 @@ def canonical(
         _check_texts(messages, wire.response, limits)
     body = body_of(wire, limits)
     interaction_id, self_contained = _interaction_of(wire, task, messages, body)
+    sampling = _loose(wire.sampling, "sampling", limits) if wire.sampling else None
+    loose = _loose(context, "context", limits) if context else None
     fields: dict[str, Any] = {
         "event_id": wire.event_id,
         "task": task,
@@ -59,20 +67,21 @@ def canonical(
         "adapter": wire.adapter,
         "finish_reason": wire.finish_reason,
         "propensity": wire.propensity,
+        "sampling": sampling,
+        "context": loose,
     }
-    sampling = _loose(wire.sampling, "sampling", limits) if wire.sampling else None
-    loose = _loose(context, "context", limits) if context else None
+    digest = content_hash(body, fields)
+    fields["sampling"], fields["context"] = wire.sampling or {}, context
     return Event(
         **fields,
-        content_hash=content_hash(body, {**fields, "sampling": sampling, "context": loose}),
+        content_hash=digest,
         occurred_at=occurred_at,
         received_at=received_at,
         effective_at=occurred_at if occurred_at < received_at else received_at,
         body=body,
         self_contained=self_contained,
-        sampling=wire.sampling or {},
-        context=context,
         trusted=wire.app is not None and wire.app in trusted_apps,
+        signal=signal_of(body, wire.response, similarity),
     )
 
 

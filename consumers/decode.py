@@ -1,7 +1,8 @@
 """Bytes to events: JSON, bare or in a CloudEvent, checked and made canonical; what cannot be is a dead letter.
 
-Pure: the caller gives the time of receipt and the source's settings. Signals are `consumers.signals`, the store's part
-(duplicates, conflicts) is `daemon.intake`. Only Unreadable is raised, whatever the bytes; in a batch not even that.
+Pure: the caller gives the time of receipt and the source's settings. An event gets its signal (`consumers.signals`)
+where it is made, since a copy of it would cost as much as making it; the store's part (duplicates, conflicts) is
+`daemon.intake`. Only Unreadable is raised, whatever the bytes; in a batch not even that.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from .errors import Unreadable
 from .events import AnyWire, LimitSettings, wire
 from .excerpts import excerpt
 from .reasons import reason_of, why_not_json
+from .similarity import SimilaritySettings
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -49,6 +51,7 @@ def decode_batch(
     default_task: str | None = None,
     trusted_apps: frozenset[str] = frozenset(),
     limits: LimitSettings | None = None,
+    similarity: SimilaritySettings | None = None,
     source: str | None = None,
     stream: str | None = None,
 ) -> DecodedBatch:
@@ -56,7 +59,7 @@ def decode_batch(
 
     Raises MemoryError alone.
     """
-    bounds = limits or LimitSettings()
+    bounds, scoring = limits or LimitSettings(), similarity or SimilaritySettings()
     outcomes: list[Event | DeadLetter] = []
     unknown_fields = 0
     for raw in raws:
@@ -68,6 +71,7 @@ def decode_batch(
                 default_task=default_task,
                 trusted_apps=trusted_apps,
                 limits=bounds,
+                similarity=scoring,
             )
         except Unreadable as error:
             outcomes.append(dead_letter(raw, error, source=source, stream=stream))
@@ -106,6 +110,7 @@ def decode(
     default_task: str | None = None,
     trusted_apps: frozenset[str] = frozenset(),
     limits: LimitSettings | None = None,
+    similarity: SimilaritySettings | None = None,
 ) -> Decoded:
     """One event from one message. Raises Unreadable with the reason, and nothing else, for any bytes and headers.
 
@@ -124,7 +129,7 @@ def decode(
         raise Unreadable("task: missing, and the source has no default_task", "clean")
     check_task(task, bounds.max_id_chars)
     try:
-        event = canonical(found, task, received_at, trusted_apps, bounds, len(data))
+        event = canonical(found, task, received_at, trusted_apps, bounds, similarity or SimilaritySettings(), len(data))
         if b"\\u0000" in data or b"data_base64" in data:  # JSON has no other way to write NUL
             check_nul(found)
     except Unreadable as error:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from statistics import fmean, pvariance
+from typing import Any
 
 from storage.records import (
     Correction,
@@ -53,7 +54,7 @@ class Joined:
     signals: Mapping[str, Signal]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Subject:
     """What the feedback is about: the prompt, the answer, and who gave and asked for it."""
 
@@ -145,6 +146,8 @@ def _late_signals(told: Sequence[Event], subject: _Subject, similarity: Similari
     """Signals that were not known, or are others now: corrections whose response comes with another event."""
     found = {}
     for event in told:
+        if _is_interaction(event):
+            continue
         lent = isinstance(event.body, Correction) and event.response is None
         if lent or event.signal is None:
             signal = signal_of(event.body, subject.response if lent else event.response, similarity)
@@ -180,11 +183,20 @@ def _example(
         first_seen_at=min([event.received_at for event in ordered]),
         last_signal_at=max([event.received_at for event in feedback], default=None),
         effective_at=max([event.effective_at for event in counted]),
-        scalar=_scalar(feedback, subject, settings),
-        correction=_correction(feedback, subject, similarity),
-        demonstration=_demonstration(feedback, subject),
-        pairs=tuple([_pair(event, event.body, subject) for event in feedback if isinstance(event.body, Preference)]),
+        **(_said(feedback, subject, settings, similarity) if feedback else {}),
     )
+
+
+def _said(
+    feedback: Sequence[Event], subject: _Subject, settings: JoinSettings, similarity: SimilaritySettings
+) -> dict[str, Any]:
+    """The slots that feedback fills."""
+    return {
+        "scalar": _scalar(feedback, subject, settings),
+        "correction": _correction(feedback, subject, similarity),
+        "demonstration": _demonstration(feedback, subject),
+        "pairs": tuple([_pair(each, each.body, subject) for each in feedback if isinstance(each.body, Preference)]),
+    }
 
 
 def _carries_all(event: Event) -> bool:

@@ -18,6 +18,8 @@ Aggregate = Literal["last", "mean", "min", "max", "first"]
 WEIGHT_CAP = 3.0
 LEAST_AGREEMENT = 0.1
 _DAY_S = 86400.0
+_NOTHING = 1e-290  # beside the heaviest; dividing by less would overflow
+_ROUNDING = 1e-9  # a share that comes to the cap exactly must not miss it by the last bit
 
 
 class RewardSettings(Settings):
@@ -114,7 +116,7 @@ def normalise(weights: Sequence[float], cap: float = WEIGHT_CAP) -> tuple[float,
     heaviest = max(weights, default=0.0)
     if heaviest == 0:
         return (1.0,) * len(weights)
-    shares = [each / heaviest for each in weights]
+    shares = [share if (share := each / heaviest) > _NOTHING else 0.0 for each in weights]
     factor = _factor(shares, cap)
     return tuple(min(cap, share * factor) if share else 0.0 for share in shares)
 
@@ -124,10 +126,11 @@ def _factor(shares: Sequence[float], cap: float) -> float:
     heaviest_first = sorted(shares, reverse=True)
     rests = list(accumulate(reversed(heaviest_first)))[::-1]  # summed from the lightest up, or it would be lost
     for capped, (share, rest) in enumerate(zip(heaviest_first, rests, strict=True)):
-        if share == 0:
+        left = len(shares) - capped * cap
+        if share == 0 or left <= 0:
             break
-        factor = (len(shares) - capped * cap) / rest
-        if factor * share <= cap:
+        factor = left / rest
+        if factor * share <= cap * (1 + _ROUNDING):
             return factor
     return inf
 

@@ -6,13 +6,10 @@ older ones. An interaction has no signal: nothing said about an answer is not so
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from storage.records import (
     Body,
     Correction,
     Demonstration,
-    Event,
     Preference,
     Rating,
     Signal,
@@ -37,12 +34,6 @@ def signal_of(body: Body, response: str | None, settings: SimilaritySettings) ->
         return None if response is None else _likeness(response, body.corrected, settings)
     value = _value(body, response)
     return None if value is None else Signal(value, SCORER)
-
-
-def with_signal(event: Event, settings: SimilaritySettings) -> Event:
-    """The event with its signal, where it can be known from the event alone; else the event as it is."""
-    signal = signal_of(event.body, event.response, settings)
-    return event if signal is None else replace(event, signal=signal)
 
 
 def _likeness(response: str, corrected: str, settings: SimilaritySettings) -> Signal:

@@ -8,8 +8,8 @@ that a zombie loses before it has written anything; then lock, insert, join, dea
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -18,12 +18,11 @@ from consumers.decode import dead_letter, decode_batch
 from consumers.delays import JoinDelay, join_delays
 from consumers.errors import Unreadable
 from consumers.joins import JoinSettings, join
-from consumers.signals import with_signal
 from daemon.config import Config
 from learners.folds import draw_folds
 from storage import folds as fold_store
 from storage import intake as intake_store
-from storage.dialects.sqlite import is_outage
+from storage.dialects.sqlite import in_transaction, is_outage
 from storage.errors import StorageError
 from storage.records import Claim, DeadLetter, Event, Example, Fold, Raw, Signal, Stream, StreamBatch
 from storage.store import Store
@@ -41,6 +40,11 @@ class Parcel:
     loose: tuple[Raw, ...] = ()  # records without a stream: HTTP
     default_task: str | None = None
     trusted_apps: frozenset[str] = frozenset()
+
+    @property
+    def records(self) -> int:
+        """How many there are."""
+        return sum(len(batch.records) for batch, _ in self.batches) + len(self.loose)
 
     @property
     def size_bytes(self) -> int:
@@ -71,7 +75,7 @@ class Outcome:
     found: list[Found] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class _Record:
     """One record on its way: where it came from, and what it decoded to."""
 
@@ -109,12 +113,13 @@ class Intake:
                 default_task=parcel.default_task,
                 trusted_apps=parcel.trusted_apps,
                 limits=config.limits,
+                similarity=config.similarity,
                 source=parcel.source,
                 stream=stream.key if stream else None,
             )
             unknown_fields += decoded.unknown_fields
             for raw, found in zip(raws, decoded.outcomes, strict=True):
-                records.append(_scored(_Record(len(records), raw, stream, found), parcel.source, config))
+                records.append(_Record(len(records), raw, stream, found))
         return records, unknown_fields
 
     def _record(self, tx: Connection, parcel: Parcel, records: Sequence[_Record]) -> Outcome:
@@ -151,8 +156,8 @@ class Intake:
         except (StorageError, MemoryError):
             raise  # says nothing about these events
         except Exception as error:
-            if is_outage(error):
-                raise  # disk, lock or connection: nobody's fault, and never a dead letter
+            if is_outage(error) or not in_transaction(tx):
+                raise  # disk, lock or connection: nobody's fault, never a dead letter, and maybe all is undone already
             if len(records) == 1:
                 return [(records[0], _letter(records[0], source, _refusal(error)))]
         half = len(records) // 2
@@ -166,7 +171,7 @@ class Intake:
         places = [(record.stream.key if record.stream else None, record.raw.position) for record in records]
         locked = intake_store.lock_interactions(tx, {(event.task, event.interaction_id) for event in events})
         inserted = intake_store.insert_events(tx, locked, events, places)
-        found = self._join(tx, inserted.stored, locked.new)  # raises before anything is counted
+        found = self._join(tx, inserted.stored, locked)  # raises before anything is counted
         outcome.stored += len(inserted.stored)
         outcome.duplicates += inserted.duplicates
         outcome.events += inserted.stored
@@ -175,12 +180,12 @@ class Intake:
         conflicting = {id(event) for event in inserted.conflicts}
         return [(record, _letter(record, source, CONFLICT)) for record in records if id(record.found) in conflicting]
 
-    def _join(self, tx: Connection, stored: Sequence[Event], new: Collection[Key]) -> Found:
+    def _join(self, tx: Connection, stored: Sequence[Event], locked: intake_store.Locked) -> Found:
         """Join anew what the events touch, draw folds for what is seen first, save."""
         config = self._config()
         keys = {(event.task, event.interaction_id) for event in stored}
         reached = intake_store.interactions_retracted_by(tx, stored) - keys
-        intake_store.lock_interactions(tx, reached)
+        drawn = locked.drawn | intake_store.lock_interactions(tx, reached).drawn
         settings = {task: _join_settings(config, task) for task in {task for task, _ in keys}}
         examples: list[Example] = []
         late: dict[str, dict[str, Signal]] = {}
@@ -188,7 +193,7 @@ class Intake:
         signals += [(event.task, event.kind, event.signal) for event in stored if event.signal is not None]
         delays: list[tuple[str, JoinDelay]] = []
         now = {event.event_id for event in stored}
-        for (task, name), events in intake_store.events_of(tx, keys | reached, stored, new).items():
+        for (task, name), events in intake_store.events_of(tx, keys | reached, stored, locked.new).items():
             joined = join(events, settings[task], config.similarity, name)
             if joined.signals:
                 late.setdefault(task, {}).update(joined.signals)
@@ -198,7 +203,8 @@ class Intake:
             examples.append(joined.example)
         for task, known in late.items():
             intake_store.save_signals(tx, task, known)
-        intake_store.save_examples(tx, examples, self._folds(tx, examples))
+        undrawn = [one for one in examples if (one.task, one.interaction_id) not in drawn]
+        intake_store.save_examples(tx, examples, self._folds(tx, undrawn))
         return Found(tuple(signals), tuple(delays))
 
     def _folds(self, tx: Connection, examples: Sequence[Example]) -> Mapping[Key, Fold]:
@@ -236,18 +242,6 @@ def _first_known(events: Sequence[Event], late: Mapping[str, Signal]) -> list[tu
 def _join_settings(config: Config, task: str) -> JoinSettings:
     in_force = config.task(task)
     return JoinSettings(aggregate=(in_force.rewards if in_force else config.rewards).aggregate)
-
-
-def _scored(record: _Record, source: str, config: Config) -> _Record:
-    """The record with its event's signal; one that scoring fails on must not stop those after it (I7)."""
-    if not isinstance(record.found, Event):
-        return record
-    try:
-        return _Record(record.index, record.raw, record.stream, with_signal(record.found, config.similarity))
-    except MemoryError:
-        raise
-    except Exception as error:
-        return replace(record, found=_letter(record, source, _refusal(error)))
 
 
 CONFLICT = "conflict: this event_id is stored with other content; the first one stays"

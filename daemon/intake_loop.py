@@ -1,7 +1,8 @@
 """The intake thread: takes parcels from a bounded queue, makes them durable, tells their poll loop.
 
-One thread, because the store has one writer anyway, and order within a stream must hold. When the store cannot
-write, the parcel is tried again until it can or the daemon stops: nothing was claimed, so nothing is lost.
+One thread, because the store has one writer anyway, and order within a stream must hold. While intake is behind, what
+waits from one source is recorded as one parcel. When the store cannot write, the parcel is tried again until it can or
+the daemon stops: nothing was claimed, so nothing is lost.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import structlog
 
 from daemon.faults import fault_of
 from daemon.intake import Intake, Outcome, Parcel
+from daemon.parcels import together
 from daemon.polling import Committed, PollLoop, Stale
 from storage.errors import StorageError
 
 log = structlog.get_logger(__name__)
 
 QUEUED_PARCELS = 8
+TOGETHER_RECORDS, TOGETHER_BYTES = 4000, 3 * 2**20  # from here on no more is added: about a quarter of a second
 RETRY_AFTER_S = 1.0
 
 
@@ -30,6 +33,7 @@ class IntakeLoop(threading.Thread):
         super().__init__(name="intake", daemon=True)
         self._intake, self._observe = intake, observe
         self._queue: queue.Queue[tuple[PollLoop, Parcel]] = queue.Queue(QUEUED_PARCELS)
+        self._next: tuple[PollLoop, Parcel] | None = None  # taken from the queue, and not recorded with those before
         self._stopping = threading.Event()
         self.trouble = ""
 
@@ -48,10 +52,25 @@ class IntakeLoop(threading.Thread):
     def run(self) -> None:
         while not self._stopping.is_set():
             try:
-                loop, parcel = self._queue.get(timeout=0.2)
+                loop, parcel = self._next or self._queue.get(timeout=0.2)
             except queue.Empty:
                 continue
-            self._record(loop, parcel)
+            self._record(loop, self._with_what_waits(loop, parcel))
+
+    def _with_what_waits(self, loop: PollLoop, parcel: Parcel) -> Parcel:
+        """The parcel, and those after it that are from the same source and go on from it."""
+        self._next = None
+        while self._next is None and parcel.records < TOGETHER_RECORDS and parcel.size_bytes < TOGETHER_BYTES:
+            try:
+                waiting = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            more = together(parcel, waiting[1]) if waiting[0] is loop else None
+            if more is None:
+                self._next = waiting
+            else:
+                parcel = more
+        return parcel
 
     def _record(self, loop: PollLoop, parcel: Parcel) -> None:
         while not self._stopping.is_set():

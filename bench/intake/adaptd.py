@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,16 +53,21 @@ class Run:
 
     def share(self, begin: float, end: float) -> Pace:
         """Over the part of the backlog between two shares of it, as 0 and 0.1 for the first tenth."""
-        last = self.readings[-1].events
-        inside = [each for each in self.readings if begin * last <= each.events <= end * last]
-        if len(inside) < 2 or inside[0].events == inside[-1].events:
-            raise ValueError(f"too few readings between {begin:.0%} and {end:.0%}: take a larger --backlog")
+        inside = self._between(begin, end)
         return _pace(inside[0], inside[-1])
 
     def rss_mib(self, begin: float, end: float) -> float:
         """The most resident memory between two shares of the backlog."""
-        last = self.readings[-1].events
-        return max(each.rss_bytes for each in self.readings if begin * last <= each.events <= end * last) / 2**20
+        return max(each.rss_bytes for each in self._between(begin, end)) / 2**20
+
+    def _between(self, begin: float, end: float) -> Sequence[Reading]:
+        """The readings from the last one before `begin` to the first one after `end`: a commit holds thousands."""
+        counts, last = [each.events for each in self.readings], self.readings[-1].events
+        start = max(bisect_right(counts, begin * last) - 1, 0)
+        stop = max(bisect_left(counts, end * last), start + 1)
+        if stop >= len(counts):
+            raise ValueError(f"too few readings between {begin:.0%} and {end:.0%}: take a larger --backlog")
+        return self.readings[start : stop + 1]
 
 
 def run(servers: str, topic: str, count: int, folder: Path, seen: Callable[[int], None]) -> Run:

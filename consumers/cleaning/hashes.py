@@ -38,7 +38,8 @@ def content_hash(body: Body, fields: Mapping[str, Any]) -> str:
     """
     parts: list[str] = []
     _add(parts, fields)
-    _add(parts, {name: getattr(body, name) for name in body.__slots__})
+    for name in body.__slots__:
+        _add_one(parts, name, getattr(body, name))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -61,17 +62,22 @@ def self_contained_id(
 
 
 def _add(parts: list[str], fields: Mapping[str, Any]) -> None:
-    """Name and value of each field that was given, in turn; messages one after another, each begun by its role."""
     for name, value in fields.items():
-        if value.__class__ is str:
-            parts += (name, value)
-        elif value is None or value == () or value == {}:
-            continue
-        elif name == "messages":
-            for message in value:
-                _add_message(parts, message)
-        else:
-            parts += (name, _text(value))
+        if value is not None:
+            _add_one(parts, name, value)
+
+
+def _add_one(parts: list[str], name: str, value: Any) -> None:
+    """Name and value of a field that was given; messages one after another, each begun by its role."""
+    if value.__class__ is str:
+        parts += (name, value)
+    elif value is None or value == () or value == {}:
+        return
+    elif name == "messages":
+        for message in value:
+            _add_message(parts, message)
+    else:
+        parts += (name, _text(value))
 
 
 def _add_message(parts: list[str], message: Message) -> None:

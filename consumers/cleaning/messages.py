@@ -35,7 +35,8 @@ def _content(message: WireMessage) -> str:
 
 def _normalise(text: str) -> str:
     """Case, white space and the way accents are composed do not make another prompt."""
-    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+    composed = text if text.isascii() else unicodedata.normalize("NFC", text)
+    return " ".join(composed.casefold().split())
 
 
 def prompt_key(messages: Iterable[Message]) -> str:

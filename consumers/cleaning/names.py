@@ -28,13 +28,9 @@ def check_name(value: str, field: str, max_chars: int) -> None:
         raise Unreadable(f"{field}: control characters", "clean")
 
 
-@lru_cache(maxsize=256)  # few tasks, many events
-def _is_task(value: str) -> bool:
-    return _TASK.fullmatch(value) is not None
-
-
+@lru_cache(maxsize=256)  # few tasks, many events; what it raises is not remembered
 def check_task(value: str, max_chars: int) -> None:
     """As `check_name`, and letters, digits and `. _ - /` only, since a task is also a folder and a part of `erd@v3`."""
     check_name(value, "task", max_chars)
-    if not _is_task(value):
+    if not _TASK.fullmatch(value):
         raise Unreadable("task: only ASCII letters, digits and . _ - with / between parts", "clean")

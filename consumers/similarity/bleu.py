@@ -9,8 +9,9 @@ to that many, so that equal short texts are 1.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import count
 from math import exp, log
 
 _ORDERS = 4
@@ -39,9 +40,9 @@ def _matches(hypothesis: Sequence[str], reference: Sequence[str], orders: int) -
 
     Words become numbers, n-grams numbers of numbers, since hashing those is what the time goes into.
     """
-    numbers: dict[str, int] = {}
-    one = [numbers.setdefault(word, len(numbers)) for word in hypothesis]
-    other = [numbers.setdefault(word, len(numbers)) for word in reference]
+    numbers = defaultdict[str, int](count().__next__)
+    one = list(map(numbers.__getitem__, hypothesis))
+    other = list(map(numbers.__getitem__, reference))
     base = len(numbers)
     found: list[int] = []
     grams, other_grams = one, other
@@ -58,11 +59,21 @@ def _matches(hypothesis: Sequence[str], reference: Sequence[str], orders: int) -
 def _clipped(grams: list[int], allowed: list[int]) -> int:
     """How many of the grams are allowed; each one found uses up one of its own.
 
-    Where either side has each gram once, as nearly always beyond single words, sets do it.
+    Once for each that both have, and then what both say again, which beyond single words is hardly anything.
     """
-    different, allowed_different = set(grams), set(allowed)
-    common = different & allowed_different
-    if len(different) == len(grams) or len(allowed_different) == len(allowed):
-        return len(common)
-    counts, most = Counter(grams), Counter(allowed)
-    return sum([min(counts[gram], most[gram]) for gram in common])
+    different = set(grams)
+    found = len(different.intersection(allowed))
+    if not found or len(different) == len(grams):
+        return found
+    return found + (Counter(_said_again(grams)) & Counter(_said_again(allowed))).total()
+
+
+def _said_again(grams: list[int]) -> list[int]:
+    """All but the first of each."""
+    seen: set[int] = set()
+    again = []
+    for gram in grams:
+        if gram in seen:
+            again.append(gram)
+        seen.add(gram)
+    return again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Annotated
 
 import typer
@@ -11,6 +12,8 @@ from daemon.cli.options import DEFAULT_CONFIG, ConfigOption, SetOption
 from daemon.logs import LEVELS, configure_logs
 from daemon.names import require_own_names
 from daemon.reload import ConfigSource
+
+GC_AFTER = (50_000, 20, 20)  # records hold no cycles; at Python's own 700, looking for some is a fifth of intake's time
 
 
 def run(
@@ -23,5 +26,6 @@ def run(
     """Run the daemon until SIGTERM or Ctrl-C."""
     configure_logs(log_format, log_level)
     require_own_names()
+    gc.set_threshold(*GC_AFTER)
     source = ConfigSource(config, tuple(settings or ()))
     App(source.load(), [part.strip() for part in role.split(",") if part.strip()], source=source).run()

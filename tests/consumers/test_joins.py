@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.joins import Joined, JoinSettings, join
-from consumers.signals import signal_of, with_signal
+from consumers.signals import signal_of
 from consumers.similarity import SimilaritySettings
 from storage.records import KINDS, Event, Example, Message
 from tests.consumers.wires import event
@@ -21,7 +21,7 @@ def at(hour: int, kind: str, event_id: str, /, **changes: Any) -> Event:
     """An event of 2026-01-01, `hour` o'clock, received when it happened, with the signal that intake gives it."""
     said = f"2026-01-01T{hour:02}:00:00Z"
     made = event(kind, event_id=event_id, occurred_at=said, **changes)
-    return with_signal(replace(made, received_at=made.occurred_at), SIMILARITY)
+    return replace(made, received_at=made.occurred_at)
 
 
 def example(*events: Event, aggregate: str = "last") -> Example:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.signals import SCORER, signal_of, with_signal
+from consumers.signals import SCORER, signal_of
 from consumers.similarity import SimilaritySettings, similarity
 from storage.records import (
     Body,
@@ -79,7 +79,7 @@ def test_a_rating_s_signal_stays_in_0_to_1(one: float, other: float, share: floa
 
 
 def test_an_event_gets_the_signal_that_it_can_have_alone() -> None:
-    assert with_signal(event("thumb"), SETTINGS).signal == Signal(1.0, SCORER)
-    lonely = event("correction", response=...)
-    assert with_signal(lonely, SETTINGS) is lonely
-    assert with_signal(event("interaction"), SETTINGS).signal is None
+    assert event("thumb").signal == Signal(1.0, SCORER)
+    assert event("correction", response=...).signal is None
+    assert event("correction").signal == signal_of(event("correction").body, event("correction").response, SETTINGS)
+    assert event("interaction").signal is None

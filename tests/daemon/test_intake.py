@@ -13,13 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, select
 
+import consumers.canonical
 import daemon.intake
 from consumers.joins import Joined, join
+from consumers.signals import signal_of
 from daemon.config import Config
 from daemon.intake import CONFLICT, Intake, Parcel
 from storage.dialects import sqlite
 from storage.errors import StoreUnavailable
-from storage.records import Event, Example, codec
+from storage.records import Body, Event, Example, Signal, Thumb, codec
 from storage.store import Store
 from storage.tables import event, example
 from tests.daemon.desk import NOW, OTHER, STREAM, Desk, as_bytes, batch, raws, wire
@@ -154,13 +156,13 @@ def test_a_fault_of_ours_costs_one_event(desk: Desk, monkeypatch: pytest.MonkeyP
 
 
 def test_an_event_that_cannot_be_scored_costs_no_other(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    def faulty(found: Event, _settings: object) -> Event:
-        if found.event_id == "b":
+    def faulty(body: Body, *rest: Any) -> Signal | None:
+        if isinstance(body, Thumb):
             raise IndexError("my secret")
-        return found
+        return signal_of(body, *rest)
 
-    monkeypatch.setattr(daemon.intake, "with_signal", faulty)
-    outcome = desk.send(wire("a"), wire("b"), wire("c"))
+    monkeypatch.setattr(consumers.canonical, "signal_of", faulty)
+    outcome = desk.send(wire("a"), wire("b", "thumb"), wire("c"))
     assert (outcome.stored, [index for index, _ in outcome.dead_letters]) == (2, [1])
     assert "secret" not in repr(desk.dead_letters())
 

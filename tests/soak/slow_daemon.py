@@ -1,5 +1,7 @@
 """The daemon with an intake that lags behind its polls, so that records are in flight whenever something happens.
 
+It takes each parcel alone: put together, what waits would be in flight in one transaction, and no longer in the queue.
+
 `python -m tests.soak.slow_daemon run ...`; with SOAK_UNSAFE set, without claim and unique keys too.
 """
 
@@ -9,6 +11,7 @@ import os
 import time
 
 import daemon.app
+import daemon.intake_loop
 from daemon.cli.main import main
 from daemon.intake import Intake, Outcome, Parcel
 from tests.soak.unsafe_daemon import take_the_guards_off
@@ -27,6 +30,7 @@ class SlowIntake(Intake):
 
 if __name__ == "__main__":
     setattr(daemon.app, "Intake", SlowIntake)  # noqa: B010
+    setattr(daemon.intake_loop, "TOGETHER_RECORDS", 0)  # noqa: B010
     if os.environ.get(UNSAFE):
         take_the_guards_off()
     main()

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, Select, func, select
 
-from storage import claims, intake
+from storage import claims, intake, joins
 from storage.dialects.sqlite import as_list
 from storage.errors import NotLocked
 from storage.intake import Inserted, Locked
@@ -93,7 +93,7 @@ def test_positions_of_two_streams_do_not_meet_and_http_has_none(store: Store) ->
 
 def test_an_event_without_a_lock_or_a_claim_is_refused(store: Store) -> None:
     with pytest.raises(NotLocked):
-        store.write(lambda tx: intake.insert_events(tx, Locked({}, frozenset()), [event("a")]))
+        store.write(lambda tx: intake.insert_events(tx, Locked({}), [event("a")]))
     with pytest.raises(NotLocked):
         store.write(lambda tx: insert(tx, [event("a")], [("never taken", 0)]))
 
@@ -256,7 +256,7 @@ def test_the_negative_control_stores_an_event_twice(url: str) -> None:
 
 
 def test_reading_an_interactions_events_searches_and_never_scans(store: Store) -> None:
-    for query in (intake._EVENTS, intake._OF_EVENTS, intake._OF_INTERACTIONS):
+    for query in (joins._EVENTS, joins._OF_EVENTS, joins._OF_INTERACTIONS):
         plan = store.read(partial(_plan, query=query))
         assert plan
         assert not [line for line in plan if line.startswith("SCAN") and "VIRTUAL TABLE" not in line]  # the bound list

@@ -1,4 +1,9 @@
+import hashlib
+import unicodedata
 from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from consumers.cleaning import prompt_key
 from storage.records import Message
@@ -50,3 +55,9 @@ def test_another_role_turn_or_word_makes_another_prompt() -> None:
         (Message("user", "a b"),),
     ]
     assert len({prompt_key(prompt) for prompt in prompts}) == len(prompts)
+
+
+@given(st.one_of(st.text(), st.text(st.characters(codec="ascii"))))
+def test_a_prompt_of_ascii_alone_takes_no_other_way_than_any(text: str) -> None:
+    plainly = " ".join(unicodedata.normalize("NFC", text).casefold().split())
+    assert prompt_key([Message("user", text)]) == hashlib.sha256(f"user\0{plainly}\0".encode()).hexdigest()

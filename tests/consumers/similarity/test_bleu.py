@@ -39,3 +39,8 @@ def test_equal_texts_are_1_however_short(length: int) -> None:
 
 def test_no_words_or_none_in_common_are_0() -> None:
     assert bleu([], ["a"]) == bleu(["a"], []) == bleu(["a", "b"], ["c"]) == bleu([], []) == 0.0
+
+
+def test_words_said_thousands_of_times_agree_with_nltk() -> None:
+    hypothesis, reference = ["no"] * 3000 + ["yes"] * 10, ["no"] * 2000 + ["yes", "no"] * 20
+    assert bleu(hypothesis, reference) == pytest.approx(by_nltk(hypothesis, reference), abs=1e-12)
