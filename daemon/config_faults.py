@@ -23,8 +23,6 @@ NOT_IN_THIS_VERSION: frozenset[tuple[str, ...]] = frozenset(
         ("release", "canary"),
         ("release", "holdback"),
         ("model", "quantization"),
-        ("learners", "hard_negatives"),
-        ("learners", "augmentation"),
         ("learners", "hyperparameters"),
         ("updates", "memory_limit"),
         ("updates", "window"),

@@ -5,7 +5,7 @@ The trainer sees the train and dev folds and nothing else, and of those nothing 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from daemon.config import TaskConfig
-from daemon.leaks import gate_keys
+from daemon.failures import kinds_to_fill
+from daemon.leaks import every_key, gate_keys
 from daemon.methods_on import methods_on
 from learners.hooks import learners
 from learners.job import Pooled
@@ -33,7 +34,8 @@ MOST_DEV = 200
 class Material:
     """What one attempt is made of. `leaks` are rows that were left out because the gate would know them again.
 
-    `pool` is what the worker chooses the batch from, empty where no learner has a say in that.
+    `pool` is what the worker chooses the batch from, empty where no learner has a say in that; `gate_keys` what rows
+    that a learner makes may not be, empty where none does.
     """
 
     sorted: Sorted
@@ -41,6 +43,7 @@ class Material:
     version: int
     leaks: int
     pool: tuple[Pooled, ...] = ()
+    gate_keys: tuple[str, ...] = ()
 
     @property
     def batch(self) -> list[Row]:
@@ -70,7 +73,8 @@ def gather(tx: Connection, update: Update, task: TaskConfig, now: datetime) -> M
         champion=champion,
         version=registry.next_version(tx, update.task),
         leaks=leaked + leaked_again,
-        pool=_pooled([pool[origin] for origin in chosen], fresh) if chooses(task) else (),
+        pool=_pooled([pool[o] for o in chosen], fresh, kinds_to_fill(tx, task, chosen)) if chooses(task) else (),
+        gate_keys=tuple(sorted(every_key(tx, task))) if makes(task) else (),
     )
 
 
@@ -80,7 +84,15 @@ def chooses(task: TaskConfig) -> bool:
     return on and not find_method(task.method).alone
 
 
-def _pooled(examples: Sequence[Example], rows: Sequence[Row]) -> tuple[Pooled, ...]:
+def makes(task: TaskConfig) -> bool:
+    """Whether a learner that is on makes more rows of a batch."""
+    on = any(learner.expand and task.learners.on(name) for name, learner in learners().items())
+    return on and not find_method(task.method).alone
+
+
+def _pooled(
+    examples: Sequence[Example], rows: Sequence[Row], failures: Mapping[str, tuple[str, ...]]
+) -> tuple[Pooled, ...]:
     """Users become numbers that mean nothing outside this job."""
     heaviest: dict[Origin, float] = {}
     for row in rows:
@@ -91,6 +103,7 @@ def _pooled(examples: Sequence[Example], rows: Sequence[Row]) -> tuple[Pooled, .
             origin=origin,
             users=tuple(numbers.setdefault(user, len(numbers)) for user in example.users),
             weight=heaviest[origin],
+            failures=failures.get(example.interaction_id, ()),
         )
         for example in examples
         if (origin := Origin(example.interaction_id, example.revision)) in heaviest

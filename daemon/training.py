@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from consumers.rewards import decay
 from daemon.config import Config, TaskConfig
 from daemon.jobs import Crashed, Done, Jobs, Lost, Running
-from daemon.material import Material, gather, nothing_left, phases_of, routing, row_passes
+from daemon.material import Material, gather, makes, nothing_left, phases_of, routing, row_passes
 from daemon.methods_on import methods_on
 from learners import job as contract
 from learners.job_files import read_job, read_result, read_rows, write_job, write_pool, write_rows
@@ -205,7 +205,19 @@ class Training:
             model=contract.Model.model_validate(config.model.model_dump(include={"max_context", "lora"})),
             learners={name: own.model_dump() for name, own in task.hooks.items() if task.learners.on(name)},
             batch=_limits(update, task) if material.pool else None,
+            **self._for_making(material, task),
         )
+
+    def _for_making(self, material: Material, task: TaskConfig) -> dict[str, Any]:
+        """What learners that make rows need to know."""
+        if not makes(task):
+            return {}
+        path = self._artifacts.path_of(material.champion)
+        return {
+            "validator": task.validator and contract.ValidatorChoice(**task.validator.model_dump()),
+            "champion": str(path) if path else None,
+            "gate_keys": material.gate_keys,
+        }
 
     def _finish(self, update: Update, folder: Path) -> None:
         result = read_result(folder)
@@ -308,7 +320,7 @@ def _of(entry: Sequence[Any]) -> str:
 def _go_on(left: Path, folder: Path, attempt: int) -> None:
     """The same job and rows, with what the attempt before had reached."""
     job = read_job(left)
-    for name in (contract.ROWS, contract.DEV_ROWS, contract.POOL):
+    for name in (contract.ROWS, contract.DEV_ROWS, contract.POOL, contract.MADE):
         if (left / name).exists():
             shutil.copyfile(left / name, folder / name)
     shutil.copytree(left / contract.CHECKPOINT, folder / contract.CHECKPOINT)

@@ -6,7 +6,7 @@ atomically: a directory without it is an attempt that did not end.
 
     train     job.json rows.jsonl dev.jsonl             -> plan.jsonl progress.jsonl heartbeat adapter/ result.json
               in phases: one method after the other, each on rows of its own; with pool.jsonl, the rows are those of
-              the whole pool, and the worker chooses the batch
+              the whole pool, and the worker chooses the batch; what learners make of it is in made.json
     evaluate  job.json prompts.jsonl                    -> answers.jsonl progress.jsonl heartbeat result.json
 
 A train worker that is asked to end leaves `checkpoint/` instead of a result, where its method can go on from one; the
@@ -25,7 +25,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from consumers.similarity import SimilaritySettings
-from storage.records import Message, Origin
+from storage.records import Message, Origin, Row
 
 CONTRACT: Literal[1] = 1
 
@@ -33,6 +33,7 @@ JOB = "job.json"
 ROWS = "rows.jsonl"
 DEV_ROWS = "dev.jsonl"
 POOL = "pool.jsonl"
+MADE = "made.json"
 PLAN = "plan.jsonl"
 PROGRESS = "progress.jsonl"
 PROMPTS = "prompts.jsonl"
@@ -87,11 +88,15 @@ class BatchLimits(_Frozen):
 
 
 class Pooled(_Frozen):
-    """One example that may go into the batch; its rows in rows.jsonl bear the same origin. `users` are numbers."""
+    """One example that may go into the batch; its rows in rows.jsonl bear the same origin. `users` are numbers.
+
+    `failures` are the kinds of failure that its response shows and that are not fixed yet (`learners.failures`).
+    """
 
     origin: Origin
     users: tuple[int, ...]
     weight: float = Field(ge=0)
+    failures: tuple[str, ...] = ()
 
 
 class _Job(_Frozen):
@@ -115,11 +120,21 @@ class Phase(_Frozen):
     dev_rows: int | None = Field(None, ge=0)
 
 
+class ValidatorChoice(_Frozen):
+    """Which validator scores the answers, with its settings."""
+
+    name: str
+    settings: dict[str, Any] = {}
+
+
 class TrainJob(_Job):
     """Make `candidate` from `rows.jsonl`, in phases: each goes on from where the one before it ended.
 
     `learners` are those whose hooks take part, with their settings (`learners.hooks`). With `batch`, the worker chooses
     it from pool.jsonl; without, all rows are trained on.
+
+    For learners that make rows: `validator` judges what they make; `champion` is the folder of the adapter that answers
+    for them, null for the bare base; `gate_keys` are hashes of prompts, and of prompts with answers, that the gate knows.
     """
 
     kind: Literal["train"] = "train"
@@ -131,6 +146,9 @@ class TrainJob(_Job):
     model: Model = Model()
     learners: dict[str, dict[str, Any]] = {}
     batch: BatchLimits | None = None
+    validator: ValidatorChoice | None = None
+    champion: str | None = None
+    gate_keys: tuple[str, ...] = ()
 
 
 class EngineAddress(_Frozen):
@@ -150,13 +168,6 @@ class Contender(_Frozen):
     path: str | None = None
     engine_model: str | None = None
     identity: str | None = None
-
-
-class ValidatorChoice(_Frozen):
-    """Which validator scores the answers, with its settings."""
-
-    name: str
-    settings: dict[str, Any] = {}
 
 
 class SamplingChoice(_Frozen):
@@ -200,7 +211,7 @@ class EvaluateJob(_Job):
 class PlanStep(_Frozen):
     """One optimizer step: its phase by method, and the lines of rows.jsonl (from 0) that it trains on, in order.
 
-    `step` counts on through all phases; `stage` is the curriculum's, where there is one.
+    Lines beyond its last are rows of made.json. `step` counts on through all phases; `stage` is the curriculum's, where there is one.
     """
 
     step: int = Field(ge=0)
@@ -248,6 +259,19 @@ class LearnerReport(_Frozen):
 
     did: tuple[str, ...] = ()
     numbers: dict[str, float] = {}
+
+
+class MadeRows(_Frozen):
+    """made.json: what learners made of the batch, kept so that an attempt that is gone on with trains on the same.
+
+    `parents` are lines of rows.jsonl, one for each of `rows`; rows in the lines `gave_way` are not trained on. A line of
+    plan.jsonl beyond the last of rows.jsonl is a row of these.
+    """
+
+    rows: tuple[Row, ...] = ()
+    parents: tuple[int, ...] = ()
+    gave_way: tuple[int, ...] = ()
+    reports: dict[str, LearnerReport] = {}
 
 
 class StageDone(_Frozen):

@@ -106,7 +106,8 @@ class Row:
 
     `role`: `target` (a human's text, reward 1), `response` (the model's own text, with its reward), `pair`
     (`completion` was chosen over `rejected`). `reward` in [-1, 1]; `signal` in [0, 1] is what the reward was made of;
-    `weight` >= 0 counts decay, difficulty and trust, and is normalised to mean 1 within an update.
+    `weight` >= 0 counts decay, difficulty and trust, and is normalised to mean 1 within an update. `made` says how a
+    learner made the row from another of the same origin; None for what people gave.
     """
 
     messages: tuple[Message, ...]
@@ -120,3 +121,4 @@ class Row:
     effective_at: datetime
     rejected: str | None = None
     replay: bool = False
+    made: str | None = None

@@ -21,7 +21,7 @@ def tools(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
     job = make_job(tmp_path_factory.mktemp("tools") / "job", tiny_base, ROWS)
     settings = SftSettings(learning_rate=0.02, batch_size=4)
-    return ModelTools(load_model(job), load_tokenizer(job.base.path), 256, settings, seed=3)
+    return ModelTools(load_model(job), load_tokenizer(job.base.path), job, settings)
 
 
 def test_the_loss_is_in_nats_a_token_and_near_that_of_guessing_for_a_random_model(tools: Any) -> None:
