@@ -13,10 +13,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 
-from storage import migrations
+from storage import buffer, failures, migrations
 from storage.dialects import sqlite
 from storage.store import Store
 from storage.tables import metadata
+from tests.storage.makers import example, keep
 
 SCHEMA = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE '%alembic%' AND sql IS NOT NULL"
 
@@ -81,3 +82,20 @@ def test_migrations_are_packages_so_that_an_installation_carries_them() -> None:
     folder = Path(migrations.__file__).parent
     assert (folder / "versions" / "__init__.py").is_file()
     assert (folder / "env.py").is_file()
+
+
+def test_a_store_of_the_first_schema_gets_the_tables_that_came_later_and_keeps_what_it_has(url: str) -> None:
+    with Store.open(url) as store:
+        store.write(lambda tx: keep(tx, example("a")))
+        store.write(lambda tx: downgrade_to_first(tx))
+    with Store.open(url) as store:
+        assert store.read(migrations.revision_of) == migrations.HEAD
+        assert store.read(lambda tx: failures.list_failures(tx, "erd")) == []
+        assert store.read(lambda tx: buffer.buffer_counts(tx, "erd")).open == 1
+
+
+def downgrade_to_first(tx: Connection) -> None:
+    """As a daemon of the first version left it."""
+    for name in ("diagnosis", "failure_tally", "failure"):
+        tx.execute(text(f"DROP TABLE {name}"))
+    tx.execute(text("UPDATE alembic_version SET version_num = '0001'"))
