@@ -75,7 +75,7 @@ def test_answers_are_drawn_again_the_same_only_by_a_fresh_pair_of_hands(tools: A
 
 def test_an_answer_that_met_its_limit_is_not_whole_and_a_prompt_without_room_gets_none(tools: Any) -> None:
     long = (Message("user", "x" * 400),)
-    (too_long,), (fits,) = tools.answers([long, prompts(1)[0]], 1, 0.0)
+    (too_long,), (fits,) = tools.answers([long, prompts(1)[0]], 1, 1.0)
     assert (too_long.text, too_long.whole) == ("", False)
     assert fits.text
 
