@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection
@@ -73,7 +74,7 @@ def gather(tx: Connection, update: Update, task: TaskConfig, now: datetime) -> M
         champion=champion,
         version=registry.next_version(tx, update.task),
         leaks=leaked + leaked_again,
-        pool=_pooled([pool[o] for o in chosen], fresh, kinds_to_fill(tx, task, chosen)) if chooses(task) else (),
+        pool=pooled([pool[o] for o in chosen], fresh, kinds_to_fill(tx, task, chosen)) if chooses(task) else (),
         gate_keys=tuple(sorted(every_key(tx, task))) if makes(task) else (),
     )
 
@@ -90,10 +91,11 @@ def makes(task: TaskConfig) -> bool:
     return on and not find_method(task.method).alone
 
 
-def _pooled(
-    examples: Sequence[Example], rows: Sequence[Row], failures: Mapping[str, tuple[str, ...]]
+def pooled(
+    examples: Sequence[Example], rows: Sequence[Row], failures: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 ) -> tuple[Pooled, ...]:
-    """Users become numbers that mean nothing outside this job."""
+    """What the worker chooses from: the examples of which there is a row, with their kinds of failure by interaction.
+    Their users become numbers that mean nothing outside this job."""
     heaviest: dict[Origin, float] = {}
     for row in rows:
         heaviest[row.origin] = max(row.weight, heaviest.get(row.origin, 0.0))

@@ -5,12 +5,12 @@ where ratings, thumbs and validations give it a negative reward; in `feedback:co
 `feedback:preference` where somebody preferred another. Whatever fails in one of these fails in `prompts:<n>` too, the
 cluster of its prompt: what a validator does not look at shows there.
 
-Prompts are compared by their frame, the words that stand in none of the answers to them: two prompts that ask the same
-of other things have one frame. A prompt joins the cluster whose first prompt's frame is nearest (Jaccard, at least
+Prompts are compared by their frame, their words without names and numbers: two prompts that ask the same of other things
+have one frame. A name is a word with a capital inside of a sentence; in a prompt without any, the words that stand in
+the answers to it take their place. A prompt joins the cluster whose first prompt's frame is nearest (Jaccard, at least
 `SAME_FRAME`), or begins one; from `MOST_CLUSTERS` on it always joins. Only hashes of words are kept.
 
-Limits: words are what a regular expression takes for words; free prose has a frame for each prompt, so there the
-clusters say little.
+Limits: free prose has a frame for each prompt, so there the clusters say little.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ MOST_CLUSTERS = 32
 MOST_WORDS = 200  # of a frame
 FIXED_SHARE = 0.02
 UNLIKELY = 0.05
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"[^\W\d]\w*")
+_NAME = re.compile(r"(?<=[^.!?\s]\s)[A-Z]\w*|\b[^\W_]+[A-Z_]\w*")  # a capital within a sentence, or within the word
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,16 +158,17 @@ def _join_cluster(example: Example, kinds: dict[str, Failure], now: datetime) ->
 
 
 def frame_of(example: Example) -> frozenset[int]:
-    """Hashes of the words of its last question that stand in no answer to it: what it asks, without of what."""
+    """Hashes of the words of its last question that are no names: what it asks, without of what."""
+    asked = last_asked(example.messages)
+    names = set(_NAME.findall(asked)) or _answered(example)
+    words = [word.casefold() for word in _WORD.findall(asked) if word not in names]
+    return frozenset(crc32(word.encode()) for word in words[:MOST_WORDS])
+
+
+def _answered(example: Example) -> set[str]:
     said = [example.response or ""]
     said += [target.text for target in (example.correction, example.demonstration) if target]
-    answered = {word for text in said for word in _words(text)}
-    asked = [word for word in _words(last_asked(example.messages)) if word not in answered]
-    return frozenset(crc32(word.encode()) for word in asked[:MOST_WORDS])
-
-
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
+    return {word for text in said for word in _WORD.findall(text)}
 
 
 def _jaccard(one: frozenset[int], other: set[int]) -> float:

@@ -2,7 +2,8 @@
 Off by default.
 
 `select` fills a quota of the batch with failures, spread over their kinds (`learners.failures`): always one of the kind
-that has fewest so far, the rarest in the pool first, and of each kind the heaviest. A failure counts only where it
+that has fewest so far, the rarest in the pool first, and of each kind the heaviest. A cluster of prompts that only one
+example is in is no kind yet: oddities and wrong feedback look like that. A failure counts only where it
 teaches something right: it has a target or a pair, or its bad answer stands there as bad (a negative reward). A bad
 answer that was liked is never chosen for its failure.
 
@@ -19,11 +20,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from learners.failures import PROMPTS
 from learners.hooks import Learner
 from learners.hooks.contract import Context, Expanded, Made, PoolExample, Selection
 from storage.records import Row
 from storage.records.settings import Settings, setting
 
+FEWEST_ALIKE = 2
 MOST_ASKED = 64  # prompts that the champion is asked again
 
 
@@ -52,7 +55,7 @@ def select(pool: Sequence[PoolExample], budget: int, context: Context) -> Select
     settings: HardNegativesSettings = context.settings
     failing = [place for place, example in enumerate(pool) if example.failures and teaches(example.rows)]
     quota = min(round(settings.quota * budget), len(failing))
-    places, counts = spread({place: pool[place].failures for place in failing}, pool)
+    places, counts = spread(_kinds(failing, pool), pool)
     taken = Counter(kind for place in places[:quota] for kind in pool[place].failures)
     words = ", ".join(f"{taken[kind]} of {kind} ({counts[kind]} in the pool)" for kind in sorted(counts))
     reasons = (f"a quota of {quota} of {budget} for {len(failing)} failures" + (f": {words}" if words else ""),)
@@ -65,6 +68,12 @@ def teaches(rows: Sequence[Row]) -> bool:
     return any(row.role != "response" or row.reward < 0 for row in rows)
 
 
+def _kinds(failing: Sequence[int], pool: Sequence[PoolExample]) -> dict[int, tuple[str, ...]]:
+    has = Counter(kind for place in failing for kind in pool[place].failures)
+    odd = {kind for kind, count in has.items() if kind.startswith(PROMPTS) and count < FEWEST_ALIKE}
+    return {place: tuple(kind for kind in pool[place].failures if kind not in odd) for place in failing}
+
+
 def spread(
     failures: dict[int, tuple[str, ...]], pool: Sequence[PoolExample]
 ) -> tuple[tuple[int, ...], dict[str, int]]:
@@ -74,14 +83,13 @@ def spread(
     left = sorted(failures, key=lambda place: (-pool[place].weight, place))
     taken: Counter[str] = Counter()
     order: list[int] = []
-    while left:
-        kinds = {kind for place in left for kind in failures[place]}
+    while kinds := {kind for place in left for kind in failures[place]}:
         wanted = min(kinds, key=lambda kind: (taken[kind], has[kind], kind))
         place = next(place for place in left if wanted in failures[place])
         left.remove(place)
         taken.update(failures[place])
         order.append(place)
-    return tuple(order), dict(has)
+    return (*order, *left), dict(has)
 
 
 def expand(rows: Sequence[Row], context: Context) -> Expanded:

@@ -44,6 +44,13 @@ def test_an_example_counts_for_all_its_kinds() -> None:
     assert {"a", "b", "c"} <= kinds_in(wish, pool).keys()
 
 
+def test_a_cluster_of_one_is_no_kind_of_its_own() -> None:
+    pool = [pooled(0, "a", "prompts:7"), *(pooled(at, "a", weight=2.0) for at in range(1, 9))]
+    assert 0 not in select(pool, 8, context()).places[:3]
+    pool[1] = pooled(1, "a", "prompts:7", weight=0.5)
+    assert 0 in select(pool, 8, context()).places[:3]
+
+
 def test_of_a_kind_the_heaviest_come_first() -> None:
     pool = [pooled(at, "a", weight=float(at)) for at in range(5)]
     assert select(pool, 5, context()).places == (4, 3, 2, 1, 0)
