@@ -125,4 +125,3 @@ def _likeness_fault(row: Row, parent: Row) -> str:
 def key_of(row: Row) -> str:
     """What tells a row from another: its prompt with its answer, and what was rejected of a pair."""
     return answer_key(row.messages, row.completion) + (f"|{row.rejected}" if row.role == "pair" else "")
-

@@ -5,10 +5,10 @@ where ratings, thumbs and validations give it a negative reward; in `feedback:co
 `feedback:preference` where somebody preferred another. Whatever fails in one of these fails in `prompts:<n>` too, the
 cluster of its prompt: what a validator does not look at shows there.
 
-Prompts are compared by their frame, their words without names and numbers: two prompts that ask the same of other things
-have one frame. A name is a word with a capital inside of a sentence; in a prompt without any, the words that stand in
-the answers to it take their place. A prompt joins the cluster whose first prompt's frame is nearest (Jaccard, at least
-`SAME_FRAME`), or begins one; from `MOST_CLUSTERS` on it always joins. Only hashes of words are kept.
+Prompts are compared by their frame, their words without names and numbers: two prompts that ask the same of other
+things have one frame. A name is a word with a capital inside of a sentence; in a prompt without any, the words that
+stand in the answers to it take their place. A prompt joins the cluster whose first prompt's frame is nearest (Jaccard,
+at least `SAME_FRAME`), or begins one; from `MOST_CLUSTERS` on it always joins. Only hashes of words are kept.
 
 Limits: free prose has a frame for each prompt, so there the clusters say little.
 """
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import exp, lgamma, log

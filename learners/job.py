@@ -134,7 +134,7 @@ class TrainJob(_Job):
     it from pool.jsonl; without, all rows are trained on.
 
     For learners that make rows: `validator` judges what they make; `champion` is the folder of the adapter that answers
-    for them, null for the bare base; `gate_keys` are hashes of prompts, and of prompts with answers, that the gate knows.
+    for them, null for the bare base; `gate_keys` are hashes of prompts, and of prompts with answers, of the gate.
     """
 
     kind: Literal["train"] = "train"
@@ -211,7 +211,8 @@ class EvaluateJob(_Job):
 class PlanStep(_Frozen):
     """One optimizer step: its phase by method, and the lines of rows.jsonl (from 0) that it trains on, in order.
 
-    Lines beyond its last are rows of made.json. `step` counts on through all phases; `stage` is the curriculum's, where there is one.
+    Lines beyond its last are rows of made.json. `step` counts on through all phases; `stage` is the curriculum's, where
+    there is one.
     """
 
     step: int = Field(ge=0)
@@ -264,8 +265,8 @@ class LearnerReport(_Frozen):
 class MadeRows(_Frozen):
     """made.json: what learners made of the batch, kept so that an attempt that is gone on with trains on the same.
 
-    `parents` are lines of rows.jsonl, one for each of `rows`; rows in the lines `gave_way` are not trained on. A line of
-    plan.jsonl beyond the last of rows.jsonl is a row of these.
+    `parents` are lines of rows.jsonl, one for each of `rows`; rows in the lines `gave_way` are not trained on. A line
+    of plan.jsonl beyond the last of rows.jsonl is a row of these.
     """
 
     rows: tuple[Row, ...] = ()

@@ -70,7 +70,12 @@ def _replaced(text: str, chosen: dict[str, str]) -> str:
 
 
 def swap_frame(
-    prompt: str, texts: Sequence[str], names: Sequence[str], other: str, others: Sequence[str], other_names: Sequence[str]
+    prompt: str,
+    texts: Sequence[str],
+    names: Sequence[str],
+    other: str,
+    others: Sequence[str],
+    other_names: Sequence[str],
 ) -> str | None:
     """The prompt's names, as they are listed there, in the words around the other prompt's names.
 

@@ -1,14 +1,14 @@
 """Learner `augmentation` (hook `expand`): two or three rows for each of the batch. Off by default.
 
     renaming          names that stand in prompt and answer are replaced in both, by names of other rows
-    context           the words around those names are swapped for those of another row that asks alike; needs a validator
+    context           the words around those names are swapped for those of another row that asks alike
     best_of_n         of n answers of the champion the best that passes is a target, best and worst are a pair
     paraphrase        the champion is asked to say the prompt in other words
     back_translation  the champion translates the prompt into another language and back
 
-The first two need no model. Of what the other three say nothing is believed: all need a validator, as do all made rows
-where the task has one (`learners.expansion` keeps or drops them, and counts why). The champion is asked by the worker
-itself, greedily for the last two.
+The first two need no model; all but the first need a validator. Nothing that is made is believed: where the task has a
+validator, each row must pass it (`learners.expansion` keeps or drops them, and counts why). The champion is asked by
+the worker itself, greedily for the last two.
 
 Limits: a name is a word with a capital, a digit or an underscore in it; only where no row has such, any word that few
 rows share with their answers. Attributes that belonged to a name stay behind when it is replaced.
@@ -38,9 +38,7 @@ class AugmentationSettings(Settings):
     """Settings of `updates.augmentation`."""
 
     growth: int = setting(3, doc="Rows for each row of the batch, itself included.", unit="rows", ge=2, le=4)
-    weight: float = setting(
-        0.5, doc="What a made row counts, of what its parent counts.", unit="share", gt=0, le=0.95
-    )
+    weight: float = setting(0.5, doc="What a made row counts, of what its parent counts.", unit="share", gt=0, le=0.95)
     renaming: bool = setting(True, doc="Replace names that prompt and answer share, in both.")
     context: bool = setting(True, doc="Swap the words around those names for another row's; needs a validator.")
     best_of_n: int = setting(

@@ -34,9 +34,7 @@ class Tools(Protocol):
     def probe_loss(self, rows: Sequence[Row], steps: int) -> Sequence[float]:
         """The same after a trial of so many steps on all these rows in random order, which is undone again."""
 
-    def answers(
-        self, prompts: Sequence[Sequence[Message]], n: int, temperature: float
-    ) -> Sequence[Sequence[Sample]]:
+    def answers(self, prompts: Sequence[Sequence[Message]], n: int, temperature: float) -> Sequence[Sequence[Sample]]:
         """`n` answers of the champion to each prompt; temperature 0 is greedy. Bounded in tokens and time."""
 
     def validate(self, messages: Sequence[Message], answer: str) -> Validated | None:
@@ -80,7 +78,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A row made from the one at place `parent`: `how`, in a word or two. With `instead`, the parent gives way to it."""
+    """A row made from the one at place `parent`, and `how`. With `instead`, the parent gives way to it."""
 
     parent: int
     how: str

@@ -1,5 +1,5 @@
-"""Learner `hard_negatives` (hooks `select` and `expand`): a share of the batch for what the champion keeps getting wrong.
-Off by default.
+"""Learner `hard_negatives` (hooks `select` and `expand`): a share of the batch for what the champion gets wrong. Off by
+default.
 
 `select` fills a quota of the batch with failures, spread over their kinds (`learners.failures`): always one of the kind
 that has fewest so far, the rarest in the pool first, and of each kind the heaviest. A cluster of prompts that only one
@@ -74,9 +74,7 @@ def _kinds(failing: Sequence[int], pool: Sequence[PoolExample]) -> dict[int, tup
     return {place: tuple(kind for kind in pool[place].failures if kind not in odd) for place in failing}
 
 
-def spread(
-    failures: dict[int, tuple[str, ...]], pool: Sequence[PoolExample]
-) -> tuple[tuple[int, ...], dict[str, int]]:
+def spread(failures: dict[int, tuple[str, ...]], pool: Sequence[PoolExample]) -> tuple[tuple[int, ...], dict[str, int]]:
     """All those places, so ordered that any number of first ones is spread evenly over the kinds; and how many each
     kind has."""
     has = Counter(kind for kinds in failures.values() for kind in kinds)

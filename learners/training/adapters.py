@@ -67,8 +67,10 @@ def put_weights(model: Any, weights: Weights) -> None:
 
 
 def read_weights(model: Any, folder: Path) -> dict[str, torch.Tensor]:
-    """A published adapter's weights under the names that the model's own trained ones have. Raises StartMissing where it
-    is not there, or is of another shape than the model's."""
+    """A published adapter's weights under the names that the model's own trained ones have.
+
+    Raises StartMissing where it is not there, or is of another shape than the model's.
+    """
     own = weights_of(model)
     try:
         found = load_file(folder / FILES[1])

@@ -59,9 +59,7 @@ class ModelTools:
             self._try_out(encoded, steps)
             return self._losses(rows, encoded)
 
-    def answers(
-        self, prompts: Sequence[Sequence[Message]], n: int, temperature: float
-    ) -> Sequence[Sequence[Sample]]:
+    def answers(self, prompts: Sequence[Sequence[Message]], n: int, temperature: float) -> Sequence[Sequence[Sample]]:
         began = time.monotonic()
         ids = [render_prompt(self._tokenizer, messages) for messages in prompts for _ in range(n)]
         said: list[Sample] = []

@@ -165,13 +165,16 @@ def test_what_the_curriculum_left_out_comes_back_at_half_weight(filled: Store, t
 
 
 def test_failures_get_their_quota_and_rows_that_were_made_are_no_examples(store: Store, tmp_path: Path) -> None:
-    gate = replace(example("g", user_id="other"), messages=(Message("user", "Draw Name1"),))
+    asked = [
+        (Message("user", f"Show Name{at}"),) for at in range(0, USERS * PER_USER, 2)
+    ]  # a renaming would find these
     store.write(lambda tx: keep(tx, *(named(one, at) for at, one in enumerate(corrections()))))
-    store.write(lambda tx: keep(tx, gate, fold="gate"))
+    store.write(lambda tx: keep(tx, *(example(f"g{at}", messages=one) for at, one in enumerate(asked)), fold="gate"))
     learning = Learning(store, tmp_path, hard_negatives=True, augmentation=True)
     update = learning.train()
     failing = {one.origin for one in read_pool(learning.job()) if one.failures}
-    assert {kind for one in read_pool(learning.job()) for kind in one.failures} == {"feedback:correction", "prompts:1"}
+    kinds = {kind for one in read_pool(learning.job()) for kind in one.failures}
+    assert kinds == {"feedback:correction", "prompts:1", "prompts:2"}
     batch, learners = update.report["batch"], update.report["training"]["learners"]
     assert learners["hard_negatives"]["numbers"]["brought"] == round(0.35 * len(batch))
     assert len(failing) == USERS * PER_USER
@@ -180,7 +183,8 @@ def test_failures_get_their_quota_and_rows_that_were_made_are_no_examples(store:
     assert learners["augmentation"]["numbers"]["kept"] == len(made.rows) > 0
     assert {row.origin.interaction_id for row in made.rows} <= {name for name, _ in batch}
     assert update.batch_size == len(batch) == update.report["limits"]["size"]
-    assert not [row for row in made.rows if row.messages == gate.messages]
+    assert not [row for row in made.rows if row.messages in asked]
+    assert "known to the gate" in learners["augmentation"]["did"][-1]
     said = list(lines_of(show_update(learning.context, update.update_id).model_dump(mode="json")))
     assert f"  augmentation: {learners['augmentation']['did'][-1]}" in said
 
@@ -188,4 +192,5 @@ def test_failures_get_their_quota_and_rows_that_were_made_are_no_examples(store:
 def named(one: Example, number: int) -> Example:
     assert one.correction is not None
     target = replace(one.correction, text=f"{one.correction.text} for Name{number}")
-    return replace(one, messages=(Message("user", f"Draw Name{number}"),), correction=target)
+    asked = f"{'Show' if number % 2 else 'Draw'} Name{number}"
+    return replace(one, messages=(Message("user", asked),), correction=target)

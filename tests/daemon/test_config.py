@@ -92,7 +92,8 @@ def test_an_empty_section_means_its_defaults(file: Path) -> None:
         ),
         (
             "learners: {zzz: true}",
-            "adaptd.yaml:1: learners.zzz: unknown key; known here: active, augmentation, curriculum, hard_negatives, preference",
+            "adaptd.yaml:1: learners.zzz: unknown key; "
+            "known here: active, augmentation, curriculum, hard_negatives, preference",
         ),
         (
             "tasks: {erd: {validator: {name: json_schema, settings: {schem: 1}}}}",

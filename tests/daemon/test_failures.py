@@ -21,7 +21,7 @@ from tests.storage.makers import NOW, example, keep, later
 
 GOOD = "erDiagram\n  Shop {\n    int id PK\n  }"
 KEYLESS = "erDiagram\n  Shop {\n    string name\n  }"
-CHECKS = {name: True for name in ("parses", "entities", "keys", "relations", "placeholders")}
+CHECKS = dict.fromkeys(("parses", "entities", "keys", "relations", "placeholders"), True)
 
 
 def task(**learners: Any) -> TaskConfig:

@@ -34,7 +34,10 @@ def test_a_name_is_replaced_everywhere_also_inside_snake_case() -> None:
 
 def test_names_swap_places_without_being_replaced_twice() -> None:
     texts = ("A1 then B1", "A1 B1 A1")
-    assert rename(texts, ("A1", "B1"), ["C1", "D1"], Random(0)) in [("C1 then D1", "C1 D1 C1"), ("D1 then C1", "D1 C1 D1")]
+    assert rename(texts, ("A1", "B1"), ["C1", "D1"], Random(0)) in [
+        ("C1 then D1", "C1 D1 C1"),
+        ("D1 then C1", "D1 C1 D1"),
+    ]
 
 
 def test_a_replacement_has_the_shape_of_the_name_and_is_new_to_the_row() -> None:

@@ -106,7 +106,10 @@ def test_the_champion_rewords_a_prompt_and_translates_it_there_and_back() -> Non
     reworded, there, back = champion.asked
     assert reworded.startswith("Say this in other words.")
     assert there.startswith("Translate this into French.")
-    assert back == "Translate this into English. Keep every name as it is. Answer with the translation alone.\n\nOther words"
+    assert (
+        back
+        == "Translate this into English. Keep every name as it is. Answer with the translation alone.\n\nOther words"
+    )
 
 
 def test_a_pair_is_renamed_on_both_sides() -> None:

@@ -121,7 +121,9 @@ def test_an_attempt_that_is_gone_on_with_trains_on_what_was_made_before(tmp_path
     assert read_made(tmp_path / "job") == before
 
 
-def test_a_failure_for_which_the_champion_has_no_answer_that_passes_stays_what_it_was(tmp_path: Path, tiny_base: Path) -> None:
+def test_a_failure_for_which_the_champion_has_no_answer_that_passes_stays_what_it_was(
+    tmp_path: Path, tiny_base: Path
+) -> None:
     rows = [named(0), replace(named(1), role="response", signal=0.1, reward=-0.9)]
     result = train(
         tmp_path / "job",
