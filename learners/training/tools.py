@@ -71,7 +71,7 @@ class ModelTools:
         return [said[at : at + n] for at in range(0, len(said), n)]
 
     def validate(self, messages: Sequence[Message], answer: str) -> Validated | None:
-        return self._validator and self._validator.validate(last_asked(messages), answer)
+        return self._validator.validate(last_asked(messages), answer) if self._validator else None
 
     def _champion(self) -> Weights:
         """What has to be put in place so that the model answers as the champion; nothing where it does already.
