@@ -111,19 +111,22 @@ def _in_other_frames(rows: Sequence[Row], random: Random) -> Iterator[Made]:
 
 
 def _sampled(rows: Sequence[Row], context: Context) -> Iterator[Made]:
-    """A target and a pair for each row, where the champion's answers differ in worth."""
+    """A target for each row, and a pair where the champion's answers differ in worth.
+
+    The best is offered also where it does not pass, so that it is counted why it was not kept.
+    """
     n: int = context.settings.best_of_n
     some = rows[:MOST_ASKED]
     said = context.tools.answers([row.messages for row in some], n, context.settings.temperature)
     for place, (row, samples) in enumerate(zip(some, said, strict=True)):
         scored = [(one, context.tools.validate(row.messages, one.text)) for one in samples]
         found = sorted(((v.score, v.passed, one) for one, v in scored if v is not None), key=lambda each: -each[0])
-        good = [one for _, passed, one in found if passed and one.whole]
-        if not good:
+        whole = [(passed, one) for _, passed, one in found if one.whole]
+        if not whole:
             continue
-        best, (worth, fine, worst) = good[0], found[-1]
+        (good, best), (worth, fine, worst) = max(whole, key=lambda each: each[0]), found[-1]
         yield Made(place, "best_of_n", _as_target(row, best.text))
-        if not fine and worth < found[0][0]:
+        if good and not fine and worth < found[0][0]:
             yield Made(place, "best_of_n", replace(_as_target(row, best.text), role="pair", rejected=worst.text))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from examples.erd.world import Pool, entities_of, entity_lists, good_answer, prompt_of
 from learners.expansion import Guard, keep
 from learners.hooks.augmentation import AugmentationSettings, expand
-from learners.hooks.contract import Context, Made, Sample
+from learners.hooks.contract import Context, Expanded, Made, Sample
 from learners.validators import Validated, open_validator
 from storage.records import Message, Origin, Row
 from tests.learners.hooks.test_contract import NOW, Lengths
@@ -94,8 +94,14 @@ def test_the_best_passing_answer_is_a_target_and_best_and_worst_a_pair() -> None
     assert (pair.row.role, pair.row.completion, pair.row.rejected) == ("pair", good, "nonsense")
 
 
-def test_where_no_answer_passes_there_is_neither() -> None:
-    assert "best_of_n" not in made(diagrams(2), Champion("nonsense", "erDiagram"), best_of_n=2, renaming=False)
+def test_where_no_answer_passes_there_is_no_pair_and_the_target_is_not_kept() -> None:
+    rows, champion = diagrams(2), Champion("nonsense", "erDiagram")
+    found = made(rows, champion, best_of_n=2, renaming=False)["best_of_n"]
+    assert [one.row.role for one in found] == ["target", "target"]
+    guard = Guard(champion.validate, lambda _: True, frozenset(), frozenset(), frozenset())
+    kept = keep(Expanded(tuple(found), 2, ("why",)), rows, guard)
+    assert kept.rows == ()
+    assert sum(kept.why_not.values()) == 2
 
 
 def test_the_champion_rewords_a_prompt_and_translates_it_there_and_back() -> None:
