@@ -205,6 +205,7 @@ def _task(context: Context, tx: Connection, task: str, in_force: TaskConfig | No
         updates=_updates(context, tx, task),
         scores=[ScoreStatus(adapter=s.adapter, metric=s.metric, value=s.value) for s in scores],
         gate=_gate(tx, in_force) if in_force and in_force.gate.enabled else None,
+        failures=_failures(context, tx, task),
     )
 
 
@@ -216,7 +217,6 @@ def _gate(tx: Connection, task: TaskConfig) -> GateStatus:
         measured=power.measured,
         detects=power.gain,
         words=power.words,
-        failures=_failures(context, tx, task),
     )
 
 
