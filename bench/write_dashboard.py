@@ -201,6 +201,12 @@ ROWS: Mapping[str, Sequence[Panel]] = {
             [(f"100 * {mean('adaptd_similarity', 'task, part')}", "{{task}} {{part}}")],
         ),
         Panel(
+            "Kinds of failure",
+            "How many kinds of failure are open, get less, are fixed or came back, where hard_negatives is on.",
+            "short",
+            [(f"sum by (task, state) (adaptd_failure_kinds{{{TASK}}})", "{{task}} {{state}}")],
+        ),
+        Panel(
             "Examples",
             "Where examples stand: open, learned, alone without their interaction, set aside.",
             "short",

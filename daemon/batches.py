@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from daemon.config import TaskConfig
+from daemon.failures import Failures
 from daemon.leaks import gate_keys
 from daemon.methods_on import methods_on
 from daemon.standing import floor_of, standing_of
@@ -43,6 +44,7 @@ class Batches:
 
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         self._store, self._clock = store, clock
+        self._failures = Failures(store, clock)
         self._last: dict[str, BatchDecision] = {}
 
     def last(self, task: str) -> BatchDecision | None:
@@ -57,6 +59,7 @@ class Batches:
         """
         now = self._clock()
         found = self._store.read(lambda tx: gather(tx, task, tasks, now))
+        self._failures.look(task, [example for example, _ in found.examples], champion)
         weighed = weigh(found, task, now, asked=asked)
         decision = _said(weighed, found.news or asked)
         if unfinished is not None:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from daemon.config import Config, TaskConfig
 from daemon.evaluations import contender, evaluate_job, kl_of, scores_of
 from daemon.evidence import gate_prompts, human_texts, set_prompts
+from daemon.failures import Failures
 from daemon.jobs import Crashed, Done, Jobs
 from learners import job as contract
 from learners.gate import Judgement, gate_rows, judge, wait_for
@@ -62,6 +63,7 @@ class Judging:
     ) -> None:
         self._store, self._artifacts, self._jobs = store, artifacts, jobs
         self._config, self._clock, self._engine = config, clock, engine
+        self._failures = Failures(store, clock)
 
     def step(self, update: Update, task: TaskConfig) -> None:
         """The next due thing for one candidate."""
@@ -146,6 +148,8 @@ class Judging:
         )
         scores = () if result.screened else scores_of(update.candidate, job.champion.name, rows, self._clock())
         self._apply(update, judgement, scores, job.champion.name)
+        if not result.screened:
+            self._failures.judged(task, rows, str(update.candidate), job.champion.name)
 
     def _crashed(self, update: Update, reason: str) -> None:
         """Evaluations are tried again a bounded number of times; then the update fails and its batch returns."""

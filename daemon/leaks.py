@@ -27,6 +27,14 @@ def gate_keys(tx: Connection, task: TaskConfig) -> Collection[str]:
     return known | {answer_key(prompt.messages, prompt.target or "") for prompt in golden}
 
 
+def every_key(tx: Connection, task: TaskConfig) -> Collection[str]:
+    """Of prompts, and of prompts with what was answered, whichever way folds go: no row that a learner makes may ask
+    what the gate asks."""
+    gate = examples_read(tx, task)
+    answered = {answer_key(example.messages, text) for example in gate for text in _texts(example)}
+    return answered | {prompt_key(example.messages) for example in gate}
+
+
 def _texts(example: Example) -> Iterator[str]:
     """What the gate may measure the likelihood of. A rejected text is not among them: nobody is rewarded for it."""
     yield from (target.text for target in (example.correction, example.demonstration) if target is not None)

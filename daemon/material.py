@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection
 
 from daemon.config import TaskConfig
-from daemon.leaks import gate_keys
+from daemon.failures import kinds_to_fill
+from daemon.leaks import every_key, gate_keys
 from daemon.methods_on import methods_on
 from daemon.standing import floor_of, standing_of
 from learners.floor import Floor
@@ -36,8 +38,9 @@ MOST_TIMED = 20
 class Material:
     """What one attempt is made of. `leaks` are rows that were left out because the gate would know them again.
 
-    `pool` is what the worker chooses the batch from, empty where no learner has a say in that. `trust` is that in the
-    task's users, in words; `floor` is SFT's.
+    `pool` is what the worker chooses the batch from, empty where no learner has a say in that; `gate_keys` what rows
+    that a learner makes may not be, empty where none does. `trust` is that in the task's users, in words; `floor` is
+    SFT's.
     """
 
     sorted: Sorted
@@ -47,6 +50,7 @@ class Material:
     trust: str
     floor: Floor
     pool: tuple[Pooled, ...] = ()
+    gate_keys: tuple[str, ...] = ()
 
     @property
     def batch(self) -> list[Row]:
@@ -83,7 +87,8 @@ def gather(tx: Connection, update: Update, task: TaskConfig, now: datetime) -> M
         leaks=leaked + leaked_again,
         trust=standing.trust.words() if task.rewards.trust else "off",
         floor=floor,
-        pool=_pooled([pool[origin] for origin in chosen], fresh) if chooses(task) else (),
+        pool=pooled([pool[o] for o in chosen], fresh, kinds_to_fill(tx, task, chosen)) if chooses(task) else (),
+        gate_keys=tuple(sorted(every_key(tx, task))) if makes(task) else (),
     )
 
 
@@ -93,8 +98,17 @@ def chooses(task: TaskConfig) -> bool:
     return on and not find_method(task.method).alone
 
 
-def _pooled(examples: Sequence[Example], rows: Sequence[Row]) -> tuple[Pooled, ...]:
-    """Users become numbers that mean nothing outside this job."""
+def makes(task: TaskConfig) -> bool:
+    """Whether a learner that is on makes more rows of a batch."""
+    on = any(learner.expand and task.learners.on(name) for name, learner in learners().items())
+    return on and not find_method(task.method).alone
+
+
+def pooled(
+    examples: Sequence[Example], rows: Sequence[Row], failures: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+) -> tuple[Pooled, ...]:
+    """What the worker chooses from: the examples of which there is a row, with their kinds of failure by interaction.
+    Their users become numbers that mean nothing outside this job."""
     heaviest: dict[Origin, float] = {}
     for row in rows:
         heaviest[row.origin] = max(row.weight, heaviest.get(row.origin, 0.0))
@@ -104,6 +118,7 @@ def _pooled(examples: Sequence[Example], rows: Sequence[Row]) -> tuple[Pooled, .
             origin=origin,
             users=tuple(numbers.setdefault(user, len(numbers)) for user in example.users),
             weight=heaviest[origin],
+            failures=failures.get(example.interaction_id, ()),
         )
         for example in examples
         if (origin := Origin(example.interaction_id, example.revision)) in heaviest

@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from consumers.rewards import decay
 from daemon.config import Config, TaskConfig
 from daemon.jobs import Crashed, Done, Jobs, Lost, Running
-from daemon.material import Material, gather, nothing_left, phases_of, routing, row_passes, timed_runs
+from daemon.material import Material, gather, makes, nothing_left, phases_of, routing, row_passes, timed_runs
 from daemon.methods_on import methods_on
 from learners import job as contract
 from learners.curves import curves_of
@@ -223,7 +223,17 @@ class Training:
             off_policy=task.off_policy.model_dump(),
             checkpoint_every_s=config.updates.checkpoint_every,
             max_retention_kl=config.updates.max_retention_kl,
+            **self._for_making(material, task),
         )
+
+    def _for_making(self, material: Material, task: TaskConfig) -> dict[str, Any]:
+        """What learners that make rows need to know."""
+        if not makes(task):
+            return {}
+        return {
+            "validator": task.validator and contract.ValidatorChoice(**task.validator.model_dump()),
+            "gate_keys": material.gate_keys,
+        }
 
     def _finish(self, update: Update, folder: Path) -> None:
         result = read_result(folder)
@@ -331,7 +341,7 @@ def _of(entry: Sequence[Any]) -> str:
 def _go_on(left: Path, folder: Path, attempt: int) -> None:
     """The same job and rows, with what the attempt before had reached."""
     job = read_job(left)
-    for name in (contract.ROWS, contract.DEV_ROWS, contract.POOL):
+    for name in (contract.ROWS, contract.DEV_ROWS, contract.POOL, contract.MADE):
         if (left / name).exists():
             shutil.copyfile(left / name, folder / name)
     copy_checkpoint(left, folder)

@@ -6,7 +6,7 @@ atomically: a directory without it is an attempt that did not end.
 
     train     job.json rows.jsonl dev.jsonl             -> plan.jsonl progress.jsonl heartbeat adapter/ result.json
               in phases: one method after the other, each on rows of its own; with pool.jsonl, the rows are those of
-              the whole pool, and the worker chooses the batch
+              the whole pool, and the worker chooses the batch; what learners make of it is in made.json
     evaluate  job.json prompts.jsonl                    -> answers.jsonl progress.jsonl heartbeat result.json
 
 A train worker that ends without a result (asked to, or killed) leaves `checkpoint/`, where its method can go on from
@@ -25,7 +25,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from consumers.similarity import SimilaritySettings
-from storage.records import Message, Origin
+from storage.records import Message, Origin, Row
 
 CONTRACT: Literal[1] = 1
 
@@ -33,6 +33,7 @@ JOB = "job.json"
 ROWS = "rows.jsonl"
 DEV_ROWS = "dev.jsonl"
 POOL = "pool.jsonl"
+MADE = "made.json"
 PLAN = "plan.jsonl"
 PROGRESS = "progress.jsonl"
 PROMPTS = "prompts.jsonl"
@@ -97,11 +98,15 @@ class BatchLimits(_Frozen):
 
 
 class Pooled(_Frozen):
-    """One example that may go into the batch; its rows in rows.jsonl bear the same origin. `users` are numbers."""
+    """One example that may go into the batch; its rows in rows.jsonl bear the same origin. `users` are numbers.
+
+    `failures` are the kinds of failure that its response shows and that are not fixed yet (`learners.failures`).
+    """
 
     origin: Origin
     users: tuple[int, ...]
     weight: float = Field(ge=0)
+    failures: tuple[str, ...] = ()
 
 
 class _Job(_Frozen):
@@ -125,6 +130,13 @@ class Phase(_Frozen):
     dev_rows: int | None = Field(None, ge=0)
 
 
+class ValidatorChoice(_Frozen):
+    """Which validator scores the answers, with its settings."""
+
+    name: str
+    settings: dict[str, Any] = {}
+
+
 class TrainJob(_Job):
     """Make `candidate` from `rows.jsonl`, in phases: each goes on from where the one before it ended.
 
@@ -133,6 +145,9 @@ class TrainJob(_Job):
     the base; by it `off_policy` (`updates.off_policy`) measures which rows are outgrown, null for none, and the
     candidate is compared with it on general prompts. With more than `max_retention_kl` nats a token between candidate
     and base the job fails. Without `checkpoint_every_s` a checkpoint is written only when the worker is asked to end.
+
+    For learners that make rows: `validator` judges what they make, the champion answers for them; `gate_keys` are
+    hashes of prompts, and of prompts with answers, of the gate.
     """
 
     kind: Literal["train"] = "train"
@@ -148,6 +163,8 @@ class TrainJob(_Job):
     off_policy: dict[str, Any] | None = None
     checkpoint_every_s: float | None = Field(None, gt=0)
     max_retention_kl: float | None = Field(None, gt=0)
+    validator: ValidatorChoice | None = None
+    gate_keys: tuple[str, ...] = ()
 
 
 class EngineAddress(_Frozen):
@@ -167,13 +184,6 @@ class Contender(_Frozen):
     path: str | None = None
     engine_model: str | None = None
     identity: str | None = None
-
-
-class ValidatorChoice(_Frozen):
-    """Which validator scores the answers, with its settings."""
-
-    name: str
-    settings: dict[str, Any] = {}
 
 
 class SamplingChoice(_Frozen):
@@ -217,7 +227,8 @@ class EvaluateJob(_Job):
 class PlanStep(_Frozen):
     """One optimizer step: its phase by method, and the lines of rows.jsonl (from 0) that it trains on, in order.
 
-    `step` counts on through all phases; `stage` is the curriculum's, where there is one.
+    Lines beyond its last are rows of made.json. `step` counts on through all phases; `stage` is the curriculum's, where
+    there is one.
     """
 
     step: int = Field(ge=0)
@@ -278,6 +289,19 @@ class LearnerReport(_Frozen):
 
     did: tuple[str, ...] = ()
     numbers: dict[str, float] = {}
+
+
+class MadeRows(_Frozen):
+    """made.json: what learners made of the batch, kept so that an attempt that is gone on with trains on the same.
+
+    `parents` are lines of rows.jsonl, one for each of `rows`; rows in the lines `gave_way` are not trained on. A line
+    of plan.jsonl beyond the last of rows.jsonl is a row of these.
+    """
+
+    rows: tuple[Row, ...] = ()
+    parents: tuple[int, ...] = ()
+    gave_way: tuple[int, ...] = ()
+    reports: dict[str, LearnerReport] = {}
 
 
 class StageDone(_Frozen):

@@ -22,6 +22,7 @@ from learners.job import (
     ANSWERS,
     CHECKPOINT,
     JOB,
+    MADE,
     PLAN,
     POOL,
     PROGRESS,
@@ -30,6 +31,7 @@ from learners.job import (
     AnswerPair,
     EvaluateJob,
     EvaluateResult,
+    MadeRows,
     PlanStep,
     Pooled,
     Progress,
@@ -100,6 +102,16 @@ def write_pool(directory: Path, pool: Sequence[Pooled]) -> None:
 def read_pool(directory: Path) -> tuple[Pooled, ...]:
     """Raises JobFileBroken."""
     return _read_models(directory / POOL, Pooled)
+
+
+def write_made(directory: Path, made: MadeRows) -> None:
+    write_whole(directory / MADE, made.model_dump_json(indent=2).encode())
+
+
+def read_made(directory: Path) -> MadeRows | None:
+    """None while nothing was made. Raises JobFileBroken."""
+    path = directory / MADE
+    return _parse(TypeAdapter(MadeRows), path, _bytes_of(path)) if path.exists() else None
 
 
 def write_plan(directory: Path, steps: Sequence[PlanStep]) -> None:

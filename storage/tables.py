@@ -344,3 +344,35 @@ decision = Table(
     Index(None, "task", "kind"),
     sqlite_autoincrement=True,
 )
+
+# Kinds of failure, and how many answers of each adapter failed in each. `kind` '' counts all that were judged; `source`
+# is `feedback` or `gate`. `words` of a cluster of prompts: hashes as JSON.
+failure = Table(
+    "failure",
+    metadata,
+    Column("task", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    _required("count", Integer),
+    _required("first_seen_at", UtcTime),
+    _required("last_seen_at", UtcTime),
+    _required("state", Text),
+    _required("state_since", UtcTime),
+    _required("words", Text),
+)
+failure_tally = Table(
+    "failure_tally",
+    metadata,
+    Column("task", Text, primary_key=True),
+    Column("adapter", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    _required("number", Integer),
+)
+# What one example fails in, as of its feedback then: later feedback has it looked at again.
+diagnosis = Table(
+    "diagnosis",
+    metadata,
+    Column("example_id", Integer, ForeignKey("example.id"), primary_key=True),
+    _required("last_signal_at", UtcTime),
+    _required("kinds", Text),
+)

@@ -48,3 +48,8 @@ def prompt_key(messages: Iterable[Message]) -> str:
     for message in messages:
         digest.update(f"{message.role}\0{_normalise(message.content)}\0".encode())
     return digest.hexdigest()
+
+
+def last_asked(messages: Sequence[Message]) -> str:
+    """What the user said last: what validators look at. Empty where nobody did."""
+    return next((message.content for message in reversed(messages) if message.role == "user"), "")

@@ -17,8 +17,8 @@ from daemon.jobs import JOBS
 from daemon.power import power_now
 from learners.errors import LearnerError
 from learners.job_files import last_progress
-from storage import buffer, intake, registry, updates
-from storage.records import Line, Update, UpdateState
+from storage import buffer, failures, intake, registry, updates
+from storage.records import FAILURE_STATES, Line, Update, UpdateState
 
 
 class ConfigStatus(BaseModel):
@@ -106,6 +106,18 @@ class GateStatus(BaseModel):
     words: str
 
 
+class FailureStatus(BaseModel):
+    """A kind of failure: how many examples showed it, since when and how lately, and whether it is on its way out."""
+
+    kind: str
+    state: str
+    state_since: datetime
+    count: int
+    first_seen_at: datetime
+    last_seen_at: datetime
+    age_s: float
+
+
 class TaskStatus(BaseModel):
     champion: ChampionStatus | None
     batch: BatchStatus | None
@@ -115,6 +127,7 @@ class TaskStatus(BaseModel):
     scores: list[ScoreStatus]
     trend: TrendStatus
     gate: GateStatus | None = None
+    failures: list[FailureStatus] = []
 
 
 class Status(BaseModel):
@@ -196,6 +209,7 @@ def _task(context: Context, tx: Connection, task: str, in_force: TaskConfig | No
         scores=[ScoreStatus(adapter=s.adapter, metric=s.metric, value=s.value) for s in scores],
         trend=read_trends(context, tx, task),
         gate=_gate(tx, in_force) if in_force and in_force.gate.enabled else None,
+        failures=_failures(context, tx, task),
     )
 
 
@@ -208,6 +222,24 @@ def _gate(tx: Connection, task: TaskConfig) -> GateStatus:
         detects=power.gain,
         words=power.words,
     )
+
+
+def _failures(context: Context, tx: Connection, task: str) -> list[FailureStatus]:
+    """What needs looking at first: by state, then the most frequent."""
+    found = failures.list_failures(tx, task)
+    now = context.clock()
+    return [
+        FailureStatus(
+            kind=one.kind,
+            state=one.state,
+            state_since=one.state_since,
+            count=one.count,
+            first_seen_at=one.first_seen_at,
+            last_seen_at=one.last_seen_at,
+            age_s=max(0.0, (now - one.first_seen_at).total_seconds()),
+        )
+        for one in sorted(found, key=lambda one: (FAILURE_STATES.index(one.state), -one.count, one.kind))
+    ]
 
 
 def _champion(context: Context, line: Line | None, scores: dict[str, float]) -> ChampionStatus | None:

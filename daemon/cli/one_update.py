@@ -46,6 +46,9 @@ def _rows(report: Plain) -> Iterator[str]:
 
 
 def _training(training: Plain) -> Iterator[str]:
+    for name, learner in training.get("learners", {}).items():
+        for words in learner["did"]:
+            yield f"  {name}: {words}"
     for phase in training.get("phases", ()):
         losses = f"loss {_number(phase['first_loss'])} -> {_number(phase['last_loss'])}"
         dev = f", dev {_number(phase['dev_loss'])} at step {phase['best_step']}" if phase["dev_loss"] else ""

@@ -60,6 +60,12 @@ def _counted(counts: dict[str, int], always: tuple[str, ...]) -> list[str]:
     return [f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count or name in always]
 
 
+def _failure(one: dict[str, Any]) -> str:
+    """Such as `12 check:keys`; what is not simply open says so."""
+    state = "" if one["state"] == "open" else f" ({one['state']})"
+    return f"{one['count']} {one['kind']}{state}"
+
+
 def _print_task(name: str, task: dict[str, Any]) -> None:
     table = Table(title=f"task {name}", title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
     champion = task["champion"]
@@ -72,6 +78,8 @@ def _print_task(name: str, task: dict[str, Any]) -> None:
         table.add_row("examples", ", ".join(examples))
     if task["batch"]:
         table.add_row("batch", task["batch"]["reason"])
+    if task["failures"]:
+        table.add_row("failures", ", ".join(_failure(one) for one in task["failures"]))
     running = task["updates"]["running"]
     if running:
         table.add_row("update", f"{running['update_id']} {running['state']} since {running['since']}{_at(running)}")

@@ -52,7 +52,8 @@ LABELS = {
     "part": "`edit` or `bleu`",
     "state": "updates: `queued`, `running`, `trained`, `held`; examples: `open`, `learned`, `set_aside`, `unlabelled`, "
     "`unjoined`, `withdrawn`, `held_out`, of which each is in one; and `reserved` (of the open), `gate`, "
-    "`gate_labelled`, `dev_labelled` (of the others), which overlap with these",
+    "`gate_labelled`, `dev_labelled` (of the others), which overlap with these; kinds of failure: `open`, `shrinking`, "
+    "`fixed`, `back again`",
     "phase": "`start` (fork and notice), what the worker names (`load`, `train`), `other`",
     "method": "what learned in that phase of training: `sft`, `dpo`",
     "point": "`first` and `last` step of training, `dev` on the held-out dev rows",
@@ -160,6 +161,14 @@ SIMILARITY = Metric(
     "How much do people change?",
     ("task", "part"),
     SHARES,
+)
+FAILURE_KINDS = Metric(
+    "failure_kinds",
+    "gauge",
+    "Batches",
+    "Kinds of failure by state, where `learners.hard_negatives` is on.",
+    "Does what goes wrong get less, or does something come back? `adaptd status` names the kinds.",
+    ("task", "state"),
 )
 EXAMPLES = Metric(
     "examples",

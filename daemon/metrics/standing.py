@@ -18,7 +18,7 @@ from daemon.metrics.disk import DiskUse
 from daemon.metrics.families import Families
 from daemon.metrics.feedback import OTHER
 from storage import updates
-from storage.records import TERMINAL_UPDATE_STATES, Verdict
+from storage.records import FAILURE_STATES, TERMINAL_UPDATE_STATES, Verdict
 
 KEPT_VERSIONS = 10
 ENGINE = "engine"
@@ -103,6 +103,10 @@ def _totals(families: Families, name: str, tasks: Sequence[TaskStatus], verdicts
     families.set(catalogue.UPDATES_OPEN, sum(task.updates.totals["held"] for task in tasks), name, "held")
     for verdict in VERDICTS:
         families.set(catalogue.VERDICTS, verdicts.get(verdict, 0), name, verdict)
+    if any(task.failures for task in tasks):
+        for state in FAILURE_STATES:
+            kinds = sum(one.state == state for task in tasks for one in task.failures)
+            families.set(catalogue.FAILURE_KINDS, kinds, name, state)
     for state in tasks[0].examples:
         families.set(catalogue.EXAMPLES, sum(task.examples[state] for task in tasks), name, state)
 

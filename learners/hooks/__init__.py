@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from learners.hooks.contract import Schedule, Select
+from learners.hooks.contract import Expand, Schedule, Select
 from storage.records.settings import Settings
 
 _NOT_LEARNERS = frozenset({"contract"})
@@ -26,6 +26,7 @@ class Learner:
     doc: str
     Settings: type[Settings]
     select: Select | None = None
+    expand: Expand | None = None
     schedule: Schedule | None = None
 
 

@@ -1,8 +1,9 @@
 """What a learner's hook is given, and what it hands back.
 
 Hooks run in the worker of a train job, between reading its rows and training on them, in this order: `select` chooses
-the batch from the pool, `schedule` puts its rows into an order. They are pure but for `Tools`, through which they ask
-the model that is about to be trained. A hook never sees gate prompts, and no user by name.
+the batch from the pool, `expand` makes more rows from those of the batch, `schedule` puts all rows into an order. They
+are pure but for `Tools`, through which they ask the model that is about to be trained. A hook never sees gate prompts,
+and no user by name.
 """
 
 from __future__ import annotations
@@ -12,7 +13,16 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from learners.plan import Plan
-from storage.records import Origin, Row
+from learners.validators import Validated
+from storage.records import Message, Origin, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """An answer of the champion; not `whole` where it was cut off, by its length or because time was up."""
+
+    text: str
+    whole: bool
 
 
 class Tools(Protocol):
@@ -23,6 +33,12 @@ class Tools(Protocol):
 
     def probe_loss(self, rows: Sequence[Row], steps: int) -> Sequence[float]:
         """The same after a trial of so many steps on all these rows in random order, which is undone again."""
+
+    def answers(self, prompts: Sequence[Sequence[Message]], n: int, temperature: float) -> Sequence[Sequence[Sample]]:
+        """`n` answers of the champion to each prompt; temperature 0 is greedy. Bounded in tokens and time."""
+
+    def validate(self, messages: Sequence[Message], answer: str) -> Validated | None:
+        """What the task's validator says of an answer; None where the task has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +55,15 @@ class Context:
 class PoolExample:
     """One example that may go into the batch, with the rows it makes.
 
-    `users` number users within this job; `weight` is that of its heaviest row, before normalisation.
+    `users` number users within this job; `weight` is that of its heaviest row, before normalisation. `failures` are the
+    kinds of failure that its response shows, such as `check:keys`; of those that are fixed by now, none.
     """
 
     origin: Origin
     users: tuple[int, ...]
     weight: float
     rows: tuple[Row, ...]
+    failures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +71,30 @@ class Selection:
     """Places in the pool, best first, of which at most `most` are wanted; and why, a sentence each thing done."""
 
     places: tuple[int, ...]
+    most: int
+    reasons: tuple[str, ...]
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A row made from the one at place `parent`, and `how`. With `instead`, the parent gives way to it."""
+
+    parent: int
+    how: str
+    row: Row
+    instead: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """Rows that were made, of each parent's the most wanted first, of which at most `most` a parent are wanted.
+
+    Which are kept is not the hook's to say (`learners.expansion`): each must pass the task's validator, be neither a
+    copy nor something else than its parent, not be known to the gate, and count less than its parent.
+    """
+
+    rows: tuple[Made, ...]
     most: int
     reasons: tuple[str, ...]
     numbers: Mapping[str, float] = field(default_factory=dict)
@@ -79,4 +121,5 @@ class Scheduled:
 
 
 Select = Callable[[Sequence[PoolExample], int, Context], Selection]
+Expand = Callable[[Sequence[Row], Context], Expanded]
 Schedule = Callable[[Sequence[Row], int, Context], Scheduled]

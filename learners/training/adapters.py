@@ -16,6 +16,8 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, set_seed
 
 from learners.job import ADAPTER, Lora, TrainJob
@@ -91,6 +93,22 @@ def put_weights(model: Any, weights: Weights) -> None:
         for name, parameter in model.named_parameters():
             if name in weights:
                 parameter.copy_(weights[name])
+
+
+def read_weights(model: Any, folder: Path) -> dict[str, torch.Tensor]:
+    """A published adapter's weights under the names that the model's own trained ones have.
+
+    Raises StartMissing where it is not there, or is of another shape than the model's.
+    """
+    own = weights_of(model)
+    try:
+        found = load_file(folder / FILES[1])
+    except (OSError, SafetensorError) as error:
+        raise StartMissing(f"The champion's adapter {folder} cannot be read ({type(error).__name__}).") from None
+    named = {".default.weight".join(name.rsplit(".weight", 1)): weight for name, weight in found.items()}
+    if {name: weight.shape for name, weight in named.items()} != {name: weight.shape for name, weight in own.items()}:
+        raise StartMissing(f"The champion's adapter {folder} has another shape than model.lora asks for now.")
+    return named
 
 
 @contextmanager

@@ -1,23 +1,26 @@
 """From the rows of a job directory to what each phase trains on, with the learners' hooks in between.
 
 In order: every row is encoded, and what does not fit is dropped; the hooks `select` choose the batch from the rest,
-where the job leaves that to the worker; what the champion has outgrown is sifted out; the hook `schedule` orders the
-rows of each phase, or they come in random order. The same directory on the same machine gives the same plan, also when
-an attempt is gone on with.
+where the job leaves that to the worker; what the champion has outgrown is sifted out; the hooks `expand` make more rows
+of the rest; the hook `schedule` orders the rows of each phase, or they come in random order. The same directory on the
+same machine gives the same plan, also when an attempt is gone on with: what was made is kept in made.json.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from consumers.cleaning import prompt_key
 from consumers.rewards import normalise
+from learners.expansion import Guard, Kept, keep, key_of
 from learners.hooks import Learner, learners
-from learners.hooks.contract import Context, PoolExample, Scheduled, Selection
-from learners.job import DEV_ROWS, ROWS, BatchLimits, LearnerReport, Phase, PlanStep, TrainJob
-from learners.job_files import read_pool, read_rows
+from learners.hooks.contract import Context, Expanded, PoolExample, Scheduled, Selection
+from learners.job import DEV_ROWS, ROWS, BatchLimits, LearnerReport, MadeRows, Phase, PlanStep, TrainJob
+from learners.job_files import read_made, read_pool, read_rows, write_made
 from learners.methods import find_method
 from learners.methods.sft import SftSettings
 from learners.plan import Plan, keep_apart, random_plan, steps_for
@@ -58,9 +61,14 @@ def prepare(directory: Path, job: TrainJob, tokenizer: Any, model: Any) -> Prepa
         parts = [replace(part, rows=_only(part.rows, given, set(batch))) for part in parts]
     sifted = [_sifted(job, part, given, model) for part in parts]
     parts = [part for part, _ in sifted]
+    if hooks.expands:
+        made = read_made(directory) or _made(directory, hooks, parts, given)
+        parts = _with_made(parts, made, job, tokenizer, given)
+        given = (*given, *made.rows)
+        hooks.add_reports(made.reports)
     planned = [hooks.plan(part, given) for part in parts]
     total, done, benches = sum(len(scheduled.plan.steps) for scheduled in planned), 0, []
-    for (part, told), scheduled in zip(sifted, planned, strict=True):
+    for part, (_, told), scheduled in zip(parts, sifted, planned, strict=True):
         plan, why = scheduled.plan, (*told, *scheduled.reasons)
         rows, dev = part.rows, part.dev
         benches.append(
@@ -114,6 +122,49 @@ def _only(rows: Encoded, given: Sequence[Row], batch: set[Origin]) -> Encoded:
     return Encoded(tuple(replace(row, weight=each) for row, each in zip(kept, weights, strict=True)), rows.dropped)
 
 
+def _made(directory: Path, hooks: _Hooks, parts: Sequence[_Part], given: Sequence[Row]) -> MadeRows:
+    """What the learners make of the batch, written down."""
+    fresh = [row for part in parts for row in part.rows.rows if not row.replay]
+    dev = {prompt_key(row.messages) for row in read_rows(directory / DEV_ROWS)}
+    present = {key_of(given[row.line]) for part in parts for row in part.rows.rows}
+    made = hooks.expand([replace(given[row.line], weight=row.weight) for row in fresh], present, dev)
+    made = made.model_copy(
+        update={
+            "parents": tuple(fresh[at].line for at in made.parents),
+            "gave_way": tuple(fresh[at].line for at in made.gave_way),
+        }
+    )
+    write_made(directory, made)
+    return made
+
+
+def _with_made(
+    parts: Sequence[_Part], made: MadeRows, job: TrainJob, tokenizer: Any, given: Sequence[Row]
+) -> list[_Part]:
+    """Each made row in the first phase that learns from it, weights brought to mean 1 again."""
+    gone, found = set(made.gave_way), []
+    phase_of = [_taking(job.phases, row) for row in made.rows]
+    for part in parts:
+        mine = [(at, row) for at, row in enumerate(made.rows) if phase_of[at] is part.phase]
+        encoded = [encode(tokenizer, [row], job.model.max_context, len(given) + at) for at, row in mine]
+        rows = [row for row in part.rows.rows if row.line not in gone]
+        rows += [row for each in encoded for row in each.rows]
+        weights = normalise([row.weight for row in rows])
+        dropped = sum((Counter(each.dropped) for each in encoded), Counter(part.rows.dropped))
+        whole = tuple(replace(row, weight=each) for row, each in zip(rows, weights, strict=True))
+        found.append(replace(part, rows=Encoded(whole, dict(dropped))))
+    return found
+
+
+def _taking(phases: Sequence[Phase], row: Row) -> Phase | None:
+    """The phase that learns from a row."""
+    for phase in phases:
+        method = find_method(phase.method)
+        if method.takes(row, method.Settings.model_validate(phase.settings)):
+            return phase
+    return None
+
+
 def _left_out(given: Sequence[Row], parts: Sequence[_Part], planned: Sequence[Scheduled]) -> tuple[Origin, ...]:
     """New examples of which a schedule left out every row."""
     missing: dict[Origin, None] = {}
@@ -149,6 +200,40 @@ class _Hooks:
             self._report_choice(name, wish, chosen, limits.size)
         return tuple(pool[place].origin for place in chosen.places)
 
+    @property
+    def expands(self) -> bool:
+        """Whether a learner that is on makes rows."""
+        return any(learner.expand for learner in self._on.values())
+
+    def expand(self, rows: Sequence[Row], present: Collection[str], dev: Collection[str]) -> MadeRows:
+        """What every learner makes of the batch's rows, as far as it is kept. Places are those of `rows`."""
+        kept: list[tuple[int, Row]] = []
+        gave_way: set[int] = set()
+        reports: dict[str, LearnerReport] = {}
+        for name, learner in self._on.items():
+            if learner.expand is None:
+                continue
+            context = self._context(learner, self._job.phases[0])
+            made = learner.expand(rows, context)
+            known = {*present, *(key_of(row) for _, row in kept)}
+            guard = Guard(
+                validate=context.tools.validate,
+                taken=lambda row: _taking(self._job.phases, row) is not None,
+                gate=frozenset(self._job.gate_keys),
+                dev=dev,
+                present=known,
+            )
+            found = keep(made, rows, guard)
+            kept += found.rows
+            gave_way.update(found.gave_way)
+            reports[name] = _made_report(made, found, context)
+        return MadeRows(
+            rows=tuple(row for _, row in kept),
+            parents=tuple(at for at, _ in kept),
+            gave_way=tuple(sorted(gave_way)),
+            reports=reports,
+        )
+
     def plan(self, part: _Part, given: Sequence[Row]) -> Scheduled:
         """Which kept rows each step sees, no prompt twice in a step where the method asks for that."""
         scheduled = self._schedule(part, given)
@@ -175,7 +260,7 @@ class _Hooks:
     def _context(self, learner: Learner, phase: Phase) -> Context:
         settings: Any = find_method(phase.method).Settings.model_validate(phase.settings)
         probing = settings if isinstance(settings, SftSettings) else _sft_like(self._job)
-        tools = ModelTools(self._model, self._tokenizer, self._job.model.max_context, probing, self._job.seed)
+        tools = ModelTools(self._model, self._tokenizer, self._job, probing)
         own = learner.Settings.model_validate(self._job.learners[learner.name])
         return Context(settings=own, batch_size=settings.batch_size, seed=self._job.seed, tools=tools)
 
@@ -184,9 +269,19 @@ class _Hooks:
         words = f"brought {brought} of the {len(chosen.places)} examples of the batch (it may hold {size})"
         self._report(name, (*wish.reasons, words), {**wish.numbers, "brought": float(brought)})
 
+    def add_reports(self, reports: Mapping[str, LearnerReport]) -> None:
+        for name, report in reports.items():
+            self._report(name, report.did, report.numbers)
+
     def _report(self, name: str, did: Sequence[str], numbers: Mapping[str, float]) -> None:
         before = self.reports.get(name, LearnerReport())
         self.reports[name] = LearnerReport(did=(*before.did, *did), numbers={**before.numbers, **numbers})
+
+
+def _made_report(made: Expanded, found: Kept, context: Context) -> LearnerReport:
+    numbers = {**made.numbers, "made": float(found.looked_at), "kept": float(len(found.rows))}
+    notes: Sequence[str] = getattr(context.tools, "notes", ())
+    return LearnerReport(did=(*made.reasons, found.words(), *notes), numbers=numbers)
 
 
 def _pool(directory: Path, parts: Sequence[_Part], given: Sequence[Row]) -> list[PoolExample]:
@@ -195,7 +290,10 @@ def _pool(directory: Path, parts: Sequence[_Part], given: Sequence[Row]) -> list
     for row in (given[kept.line] for part in parts for kept in part.rows.rows if not kept.replay):
         rows.setdefault(row.origin, []).append(row)
     entries = [entry for entry in read_pool(directory) if entry.origin in rows]
-    return [PoolExample(entry.origin, entry.users, entry.weight, tuple(rows[entry.origin])) for entry in entries]
+    return [
+        PoolExample(entry.origin, entry.users, entry.weight, tuple(rows[entry.origin]), entry.failures)
+        for entry in entries
+    ]
 
 
 def _sft_like(job: TrainJob) -> SftSettings:

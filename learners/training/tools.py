@@ -6,27 +6,46 @@ and changed nothing is the same to the bit as one without it. Rows that do not f
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from math import inf
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import torch
 
+from consumers.cleaning import last_asked
+from learners.engines.local.decoding import decode
+from learners.engines.local.sampling import Draws
+from learners.engines.wire import Sampling
+from learners.hooks.contract import Sample
+from learners.job import TrainJob
 from learners.plan import plan_over
-from learners.training.adapters import borrowed, weights_of
+from learners.rendering import render_prompt, stop_ids
+from learners.training.adapters import Weights, borrowed, read_weights, weights_of
+from learners.training.errors import StartMissing
 from learners.training.rows import IGNORED, EncodedRow, encode
-from storage.records import Row
+from learners.validators import Validated, open_validator
+from storage.records import Message, Row
 
 ROWS_AT_ONCE = 16
+ANSWERS_AT_ONCE = 32
+ANSWER_TOKENS = 512
+ANSWERING_SHARE = 0.25  # of the job's time limit that the answers for one learner may take
+ANSWERING_S = 600.0  # where the job has none
 
 
 class ModelTools:
     """Of one model, as it stands when a hook is called; `settings` are the SFT method's, for the probe."""
 
-    def __init__(self, model: Any, tokenizer: Any, max_context: int, settings: Any, seed: int) -> None:
-        self._model, self._tokenizer, self._max_context = model, tokenizer, max_context
-        self._settings, self._seed = settings, seed
+    def __init__(self, model: Any, tokenizer: Any, job: TrainJob, settings: Any) -> None:
+        self._model, self._tokenizer, self._job = model, tokenizer, job
+        self._max_context, self._settings, self._seed = job.model.max_context, settings, job.seed
+        self._validator = open_validator(job.validator.name, job.validator.settings) if job.validator else None
+        self.notes: tuple[str, ...] = ()
+        self._answered = 0  # prompts so far, so that no two draws are alike
+        self._left_s = ANSWERING_SHARE * job.time_limit_s if job.time_limit_s else ANSWERING_S
 
     def loss(self, rows: Sequence[Row]) -> Sequence[float]:
         return self._losses(rows, self._encoded(rows))
@@ -39,6 +58,61 @@ class ModelTools:
             torch.manual_seed(self._seed)
             self._try_out(encoded, steps)
             return self._losses(rows, encoded)
+
+    def answers(self, prompts: Sequence[Sequence[Message]], n: int, temperature: float) -> Sequence[Sequence[Sample]]:
+        began = time.monotonic()
+        ids = [render_prompt(self._tokenizer, messages) for messages in prompts for _ in range(n)]
+        said: list[Sample] = []
+        with torch.no_grad(), borrowed(self._model, self._champion()):
+            self._model.eval()
+            for at in range(0, len(ids), ANSWERS_AT_ONCE):
+                said += self._answer(ids[at : at + ANSWERS_AT_ONCE], temperature, began + self._left_s)
+        self._left_s -= time.monotonic() - began
+        return [said[at : at + n] for at in range(0, len(said), n)]
+
+    def validate(self, messages: Sequence[Message], answer: str) -> Validated | None:
+        return self._validator.validate(last_asked(messages), answer) if self._validator else None
+
+    def _champion(self) -> Weights:
+        """What has to be put in place so that the model answers as the champion; nothing where it does already.
+
+        A champion that does not fit the model any more (`model.lora` was changed) is not worth an update: the policy
+        that training starts from answers for it, and `notes` say so.
+        """
+        if self._job.champion_path is None or self._job.start.mode == "champion":
+            return {}
+        try:
+            return read_weights(self._model, Path(self._job.champion_path))
+        except StartMissing as error:
+            self.notes = (f"answered by the policy that training starts from: {error}",)
+            return {}
+
+    def _answer(self, prompts: Sequence[list[int]], temperature: float, until_s: float) -> list[Sample]:
+        """A prompt that leaves no room, or comes when time is up, gets an empty answer that is not whole."""
+        rooms = [min(ANSWER_TOKENS, self._max_context - len(ids)) for ids in prompts]
+        asked = [at for at, room in enumerate(rooms) if room > 0 and time.monotonic() < until_s]
+        seeds = [self._seed * 1_000_003 + self._answered + at for at in asked]
+        self._answered += len(prompts)
+        said = [Sample("", whole=False)] * len(prompts)
+        if not asked:
+            return said
+        found = decode(
+            self._model.get_base_model(),
+            [prompts[at] for at in asked],
+            self._tokenizer.pad_token_id,
+            self._stops,
+            [rooms[at] for at in asked],
+            Draws([Sampling(temperature=temperature, seed=seed) for seed in seeds]),
+            lambda _: time.monotonic() > until_s,
+        )
+        for at, tokens in zip(asked, found, strict=True):
+            whole = tokens[-1] in self._stops
+            said[at] = Sample(self._tokenizer.decode(tokens, skip_special_tokens=True), whole)
+        return said
+
+    @property
+    def _stops(self) -> tuple[int, ...]:
+        return tuple(stop_ids(self._tokenizer))
 
     def _encoded(self, rows: Sequence[Row]) -> tuple[EncodedRow, ...]:
         return encode(self._tokenizer, rows, self._max_context).rows

@@ -18,6 +18,7 @@ from storage.records.events import (
     Validation,
 )
 from storage.records.examples import Example, Fold, FoldCounts, Origin, Pair, Row, RowRole, Scalar, Target, Vote
+from storage.records.failures import FAILURE_STATES, Diagnosis, Failure, FailureState, Tally
 from storage.records.streams import Claim, DeadLetter, Poll, Raw, Stream, StreamBatch
 from storage.records.updates import (
     TERMINAL_UPDATE_STATES,
@@ -36,6 +37,7 @@ from storage.records.updates import (
 )
 
 __all__ = [
+    "FAILURE_STATES",
     "KINDS",
     "TERMINAL_UPDATE_STATES",
     "UPDATE_STATES",
@@ -47,8 +49,11 @@ __all__ = [
     "DeadLetter",
     "Decision",
     "Demonstration",
+    "Diagnosis",
     "Event",
     "Example",
+    "Failure",
+    "FailureState",
     "Fold",
     "FoldCounts",
     "Interaction",
@@ -73,6 +78,7 @@ __all__ = [
     "Signal",
     "Stream",
     "StreamBatch",
+    "Tally",
     "Target",
     "Thumb",
     "Update",

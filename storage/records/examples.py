@@ -122,7 +122,8 @@ class Row:
     (`completion` was chosen over `rejected`). `reward` in [-1, 1]; `signal` in [0, 1] is what the reward was made of;
     `weight` >= 0 counts decay, difficulty, agreement and trust, and is normalised to mean 1 within an update.
     `ending` is why the completion is never to be imitated; `superseded`: its adapter has too many successors for what
-    was wrong with its texts to matter. `versions_behind`: how many, where the feedback named it.
+    was wrong with its texts to matter. `versions_behind`: how many, where the feedback named it. `made` says how a
+    learner made the row from another of the same origin; None for what people gave.
     """
 
     messages: tuple[Message, ...]
@@ -139,3 +140,4 @@ class Row:
     versions_behind: int = 0
     superseded: bool = False
     ending: Literal["cut", "run-on"] | None = None
+    made: str | None = None

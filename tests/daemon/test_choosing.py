@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 
+from daemon.actions.context import Context
+from daemon.actions.updates import show_update
 from daemon.batches import Batches
+from daemon.cli.one_update import lines_of
 from daemon.config import Config, TaskConfig
 from daemon.executors import Handle, JobStatus
 from daemon.jobs import Jobs
 from daemon.training import Training
 from learners.base import base_hash
 from learners.job import Base
-from learners.job_files import read_job, read_pool
+from learners.job_files import read_job, read_made, read_pool
 from storage import buffer, registry, updates
 from storage.artifacts import Artifacts
 from storage.records import Example, Message, Origin, Target, Update
@@ -77,6 +80,7 @@ class Learning:
         told = Base(path=str(base), hash=base_hash(base))
         self._training = Training(store, Artifacts(folder / "artifacts"), jobs, told, lambda: self.config, lambda: NOW)
         self._folder = folder
+        self.context = Context(store, Artifacts(folder / "artifacts"), lambda: self.config)
         store.write(lambda tx: registry.ensure_line(tx, "erd", told.hash, NOW))
 
     @property
@@ -158,3 +162,35 @@ def test_what_the_curriculum_left_out_comes_back_at_half_weight(filled: Store, t
         lambda tx: buffer.half_weighted(tx, "erd", [Origin(one["interaction_id"], one["revision"]) for one in out])
     )
     assert len(halved) == len(out)
+
+
+def test_failures_get_their_quota_and_rows_that_were_made_are_no_examples(store: Store, tmp_path: Path) -> None:
+    asked = [
+        (Message("user", f"Show Name{at}"),) for at in range(0, USERS * PER_USER, 2)
+    ]  # a renaming would find these
+    store.write(lambda tx: keep(tx, *(named(one, at) for at, one in enumerate(corrections()))))
+    store.write(lambda tx: keep(tx, *(example(f"g{at}", messages=one) for at, one in enumerate(asked)), fold="gate"))
+    learning = Learning(store, tmp_path, hard_negatives=True, augmentation=True)
+    update = learning.train()
+    failing = {one.origin for one in read_pool(learning.job()) if one.failures}
+    kinds = {kind for one in read_pool(learning.job()) for kind in one.failures}
+    assert kinds == {"feedback:correction", "prompts:1", "prompts:2"}
+    batch, learners = update.report["batch"], update.report["training"]["learners"]
+    assert learners["hard_negatives"]["numbers"]["brought"] == round(0.35 * len(batch))
+    assert len(failing) == USERS * PER_USER
+    made = read_made(learning.job())
+    assert made is not None
+    assert learners["augmentation"]["numbers"]["kept"] == len(made.rows) > 0
+    assert {row.origin.interaction_id for row in made.rows} <= {name for name, _ in batch}
+    assert update.batch_size == len(batch) == update.report["limits"]["size"]
+    assert not [row for row in made.rows if row.messages in asked]
+    assert "known to the gate" in learners["augmentation"]["did"][-1]
+    said = list(lines_of(show_update(learning.context, update.update_id).model_dump(mode="json")))
+    assert f"  augmentation: {learners['augmentation']['did'][-1]}" in said
+
+
+def named(one: Example, number: int) -> Example:
+    assert one.correction is not None
+    target = replace(one.correction, text=f"{one.correction.text} for Name{number}")
+    asked = f"{'Show' if number % 2 else 'Draw'} Name{number}"
+    return replace(one, messages=(Message("user", asked),), correction=target)

@@ -92,7 +92,8 @@ def test_an_empty_section_means_its_defaults(file: Path) -> None:
         ),
         (
             "learners: {zzz: true}",
-            "adaptd.yaml:1: learners.zzz: unknown key; known here: active, curriculum, preference",
+            "adaptd.yaml:1: learners.zzz: unknown key; "
+            "known here: active, augmentation, curriculum, hard_negatives, preference",
         ),
         (
             "tasks: {erd: {validator: {name: json_schema, settings: {schem: 1}}}}",
@@ -111,7 +112,7 @@ def test_an_unknown_key_gets_a_suggestion(file: Path, text: str, fault: str) -> 
         "watch: {rollback: auto}",
         "release: {holdback: 0.1}",
         "learners: {hyperparameters: true}",
-        "tasks: {erd: {learners: {augmentation: true}}}",
+        "tasks: {erd: {learners: {hyperparameters: true}}}",
     ],
 )
 def test_a_key_of_a_later_version_is_called_so(file: Path, text: str) -> None:

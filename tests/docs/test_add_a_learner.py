@@ -76,6 +76,10 @@ def test_the_release_target_keeps_the_contract_of_targets(copy: Path) -> None:
     assert passes(copy, "tests/daemon/release/test_contract.py", "-k", "webhook or found") >= 3
 
 
+def test_the_learner_keeps_the_contract_of_hooks(copy: Path) -> None:
+    assert passes(copy, "tests/learners/hooks/test_contract.py", "-k", "newest") >= 5
+
+
 @pytest.fixture
 def champions() -> Iterator[tuple[str, list[dict[str, str]]]]:
     """A program that is told who is champion."""
@@ -104,7 +108,9 @@ def test_a_config_may_name_them_and_the_target_tells_of_a_champion_once(
     (tmp_path / "adaptd.yaml").write_text(
         f"sources: [{{type: spool, path: ./spool}}]\n"
         f"release: {{targets: [webhook], webhook: {{url: '{url}'}}}}\n"
-        f"tasks: {{my-task: {{validator: {{name: word_limit, settings: {{max_words: 50}}}}}}}}\n"
+        f"learners: {{newest: true}}\n"
+        f"tasks:\n  my-task:\n    validator: {{name: word_limit, settings: {{max_words: 50}}}}\n"
+        f"    newest: {{share: 0.3}}\n"
     )
     script = f"""
 from pathlib import Path
@@ -114,6 +120,8 @@ from daemon.release.contract import Site
 from tests.daemon.release.wanted import wanted
 config = load(Path({str(tmp_path / "adaptd.yaml")!r}), environ={{}})
 assert config.sources[0].path == Path({str(tmp_path / "spool")!r}), config.sources
+task = config.task("my-task")
+assert task.learners.on("newest") and task.hooks["newest"].share == 0.3, task
 target = targets()["webhook"].open_target(config.release.webhook, Site(Path.cwd()))
 one = [wanted(Path({str(tmp_path)!r}), 2)]
 print([(each.state, each.changed) for _ in range(2) for each in target.reconcile(one)])

@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 
-from storage import migrations
+from storage import failures, migrations
 from storage.dialects import sqlite
 from storage.store import Store
 from storage.tables import metadata
@@ -81,3 +82,15 @@ def test_migrations_are_packages_so_that_an_installation_carries_them() -> None:
     folder = Path(migrations.__file__).parent
     assert (folder / "versions" / "__init__.py").is_file()
     assert (folder / "env.py").is_file()
+
+
+def test_a_store_of_the_first_schema_is_brought_up_to_date_with_what_it_holds(url: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as tx:
+        command.upgrade(migrations.config_for(tx), "0001")
+        tx.execute(text("INSERT INTO example (task, interaction_id, rev) VALUES ('erd', 'kept', 1)"))
+    engine.dispose()
+    with Store.open(url) as store:
+        assert store.read(migrations.revision_of) == migrations.HEAD
+        assert store.read(lambda tx: tx.execute(text("SELECT interaction_id FROM example")).scalars().all()) == ["kept"]
+        assert store.read(lambda tx: failures.list_failures(tx, "erd")) == []

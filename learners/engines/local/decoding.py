@@ -41,7 +41,7 @@ def decode(
     """
     answers: list[list[int]] = [[] for _ in prompts]
     rows, going = list(range(len(prompts))), set(range(len(prompts)))
-    ids, mask, positions = pad_left(prompts, pad)
+    ids, mask, positions = (part.to(model.device) for part in pad_left(prompts, pad))
     cache = DynamicCache(config=model.config)
     while True:
         out = model(
@@ -52,7 +52,7 @@ def decode(
             use_cache=True,
             logits_to_keep=1,
         )
-        tokens = draws.next_tokens(out.logits[:, -1].float(), rows)
+        tokens = draws.next_tokens(out.logits[:, -1].float().cpu(), rows).to(model.device)
         for row, token in zip(rows, tokens.tolist(), strict=True):
             if row in going:
                 answers[row].append(token)
@@ -62,7 +62,7 @@ def decode(
             return answers
         positions = positions[:, -1:] + 1
         if len(going) <= SHRINK_AT * len(rows):
-            kept = torch.tensor([at for at, row in enumerate(rows) if row in going])
+            kept = torch.tensor([at for at, row in enumerate(rows) if row in going], device=model.device)
             cache.batch_select_indices(kept)
             mask, tokens, positions = mask[kept], tokens[kept], positions[kept]
             rows = [row for row in rows if row in going]

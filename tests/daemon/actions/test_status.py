@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,9 @@ from daemon.actions.status import status
 from daemon.cli.status import print_status
 from learners.job import PROGRESS, Progress
 from learners.job_files import append_progress
-from storage import registry, updates
+from storage import failures, registry, updates
 from storage.artifacts import Artifacts
+from storage.records import Failure
 from tests.daemon.desk import NOW, Desk
 
 
@@ -60,3 +63,23 @@ def test_a_worker_that_has_said_nothing_yet_or_nonsense_shows_nothing(context: C
         running = status(context).tasks["erd"].updates.running
         assert running is not None
         assert running.progress is None
+
+
+def test_kinds_of_failure_are_listed_with_what_needs_looking_at_first(
+    context: Context, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kinds = [
+        Failure("erd", "check:keys", 9, NOW - timedelta(days=2), NOW, "fixed", NOW),
+        Failure("erd", "feedback:correction", 4, NOW, NOW, "open", NOW),
+        Failure("erd", "prompts:1", 40, NOW, NOW, "open", NOW, words=(7,)),
+        Failure("erd", "check:parses", 1, NOW, NOW, "back again", NOW),
+    ]
+    context.store.write(lambda tx: failures.save_failures(tx, kinds))
+    found = status(replace(context, clock=lambda: NOW))
+    shown = found.tasks["erd"].failures
+    assert [one.kind for one in shown] == ["check:parses", "prompts:1", "feedback:correction", "check:keys"]
+    assert shown[-1].age_s == 2 * 86400
+    assert "words" not in shown[1].model_dump()
+    print_status(found.model_dump(mode="json"))
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 check:parses (back again), 40 prompts:1, 4 feedback:correction, 9 check:keys (fixed)" in said

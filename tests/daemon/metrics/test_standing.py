@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 
 from consumers.sources.protocol import SourceHealth
 from daemon.reload import ConfigState
-from storage import registry, updates
+from storage import failures, registry, updates
 from storage.errors import StoreUnavailable
-from storage.records import Adapter, Look, Score
+from storage.records import Adapter, Failure, Look, Score
 from storage.store import Store
 from tests.daemon.desk import NOW, wire
 from tests.daemon.metrics.pages import Page
@@ -46,6 +46,15 @@ def test_batches_sources_and_workers_stand_as_the_daemon_says(page: Page) -> Non
     assert page.value("source_lost_records_total", source="kafka") == 7
     assert page.value("worker_up", worker="engine") == 0
     assert page.value("worker_restarts_total", worker="engine") == 3
+
+
+def test_kinds_of_failure_are_counted_by_state_where_there_are_any(page: Page) -> None:
+    page.desk.store.write(register)
+    assert page.value("failure_kinds", task="erd", state="open") is None
+    kinds = [Failure("erd", f"check:{name}", 3, NOW, NOW, "open", NOW) for name in ("keys", "parses")]
+    page.desk.store.write(lambda tx: failures.save_failures(tx, kinds))
+    assert page.value("failure_kinds", task="erd", state="open") == 2
+    assert page.value("failure_kinds", task="erd", state="back again") == 0
 
 
 def test_only_the_champion_and_the_newest_versions_have_a_score(page: Page) -> None:

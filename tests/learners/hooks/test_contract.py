@@ -6,13 +6,16 @@ from datetime import UTC, datetime
 
 import pytest
 
+from learners.expansion import Guard, keep
 from learners.hooks import Learner, learners
-from learners.hooks.contract import Context, PoolExample
+from learners.hooks.contract import Context, PoolExample, Sample
+from learners.validators import Validated
 from storage.records import Message, Origin, Row
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 BY_NAME = [pytest.param(learner, id=name) for name, learner in learners().items()]
 SELECTORS = [pytest.param(one, id=name) for name, one in learners().items() if one.select]
+EXPANDERS = [pytest.param(one, id=name) for name, one in learners().items() if one.expand]
 SCHEDULERS = [pytest.param(one, id=name) for name, one in learners().items() if one.schedule]
 
 
@@ -25,10 +28,22 @@ class Lengths:
     def probe_loss(self, rows: Sequence[Row], steps: int) -> Sequence[float]:
         return self.loss(rows)
 
+    def answers(self, prompts: Sequence[Sequence[Message]], n: int, temperature: float) -> Sequence[Sequence[Sample]]:
+        return [[Sample(f"said {each}", whole=each > 0) for each in range(n)] for _ in prompts]
+
+    def validate(self, messages: Sequence[Message], answer: str) -> Validated | None:
+        good = answer != "said 1"
+        return Validated(float(good), good, {"good": good}, {"good": float(good)})
+
 
 def row(number: int) -> Row:
-    said = f"answer {number}" + "!" * (number % 7)
-    return Row((Message("user", f"p{number}"),), said, "target", 1.0, 1.0, 1.0, Origin(str(number), 1), None, NOW)
+    said = f"answer {number} for Name{number}" + "!" * (number % 7)
+    asked = (Message("user", f"p{number} of Name{number}"),)
+    return Row(asked, said, "target", 1.0, 1.0, 1.0, Origin(str(number), 1), None, NOW)
+
+
+def disliked(number: int) -> Row:
+    return replace(row(number), role="response", signal=0.1, reward=-0.9)
 
 
 def context(learner: Learner, seed: int = 1) -> Context:
@@ -36,14 +51,16 @@ def context(learner: Learner, seed: int = 1) -> Context:
 
 
 ROWS = [row(at) for at in range(24)]
-POOL = [PoolExample(one.origin, (at % 6,), 1.0, (one,)) for at, one in enumerate(ROWS)]
+FAILURES = [(), ("check:keys",), ("feedback:correction", "prompts:1")]
+POOL = [PoolExample(one.origin, (at % 6,), 1.0, (one,), FAILURES[at % 3]) for at, one in enumerate(ROWS)]
+BATCH = [*ROWS[:8], *map(disliked, range(8, 12))]
 
 
 @pytest.mark.parametrize("learner", BY_NAME)
 def test_a_learner_is_known_by_its_file_and_says_what_it_does(learner: Learner) -> None:
     assert learners()[learner.name] is learner
     assert learner.doc.endswith(".")
-    assert learner.select or learner.schedule
+    assert learner.select or learner.expand or learner.schedule
     assert learner.Settings()
 
 
@@ -81,3 +98,33 @@ def test_a_schedule_does_not_depend_on_who_said_something(learner: Learner) -> N
     assert learner.schedule is not None
     named = [replace(one, user_id=f"u{at}") for at, one in enumerate(ROWS)]
     assert learner.schedule(named, 9, context(learner)) == learner.schedule(ROWS, 9, context(learner))
+
+
+@pytest.mark.parametrize("learner", EXPANDERS)
+@pytest.mark.parametrize("count", [0, 1, 12])
+def test_made_rows_have_a_parent_in_the_batch_and_count_less_than_it(learner: Learner, count: int) -> None:
+    assert learner.expand is not None
+    made = learner.expand(BATCH[:count], context(learner))
+    assert made.reasons
+    assert made.most >= 1
+    for one in made.rows:
+        parent = BATCH[one.parent]
+        assert 0 <= one.parent < count
+        assert one.how
+        assert one.row.weight < parent.weight
+        assert (one.row.messages, one.row.completion) != (parent.messages, parent.completion)
+
+
+@pytest.mark.parametrize("learner", EXPANDERS)
+def test_a_learner_that_makes_rows_makes_some_that_can_be_kept(learner: Learner) -> None:
+    assert learner.expand is not None
+    guard = Guard(Lengths().validate, lambda _: True, frozenset(), frozenset(), frozenset())
+    found = keep(learner.expand(BATCH, context(learner)), BATCH, guard)
+    assert found.rows
+    assert all(row.made and row.origin == BATCH[parent].origin for parent, row in found.rows)
+
+
+@pytest.mark.parametrize("learner", EXPANDERS)
+def test_a_seed_makes_the_same_rows_again(learner: Learner) -> None:
+    assert learner.expand is not None
+    assert learner.expand(BATCH, context(learner)) == learner.expand(BATCH, context(learner))

@@ -9,11 +9,12 @@ import pytest
 from learners.hooks.contract import Context
 from learners.hooks.curriculum import CurriculumSettings, best_cut, schedule
 from storage.records import Message, Origin, Row
+from tests.learners.hooks.test_contract import Lengths
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-class Losses:
+class Losses(Lengths):
     """Tools that know a row's loss by its number, and remember what they were asked."""
 
     def __init__(self, losses: Sequence[float]) -> None:

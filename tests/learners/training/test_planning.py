@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from learners.job import BatchLimits, Pooled, TrainResult
-from learners.job_files import read_plan, read_result, write_pool
+from consumers.cleaning import prompt_key
+from learners.job import BatchLimits, MadeRows, Pooled, TrainResult, ValidatorChoice
+from learners.job_files import read_made, read_plan, read_result, write_made, write_pool
 from learners.training.worker import perform
-from storage.records import Row
+from storage.records import Message, Row
 from tests.learners.training.tiny import make_job, row
 
 pytestmark = [
@@ -70,3 +72,69 @@ def test_a_curriculum_that_leaves_rows_out_says_whose(tmp_path: Path, tiny_base:
     assert result.learners["curriculum"].numbers == {"noise": 0.25, "left_out": 2.0}
     assert [stage.name for stage in result.phases[0].stages] == ["easy", "medium", "hard"]
     assert {step.stage for step in read_plan(tmp_path / "job")} == {"easy", "medium", "hard"}
+
+
+MAKES: dict[str, Any] = {"augmentation": {"context": False}}
+
+
+def named(number: int) -> Row:
+    """Each asks in its own words, else a renamed one would be a copy of another."""
+    name, verb = f"Name{number}", ("Draw", "Show", "Sketch", "Paint")[number]
+    return replace(row(number, completion=f"a box called {name}"), messages=(Message("user", f"{verb} {name}"),))
+
+
+def test_made_rows_are_trained_on_beside_their_parents_and_written_down(tmp_path: Path, tiny_base: Path) -> None:
+    rows = [*(named(at) for at in range(4)), row(4, replay=True)]
+    result = train(tmp_path / "job", tiny_base, rows, learners=MAKES)
+    made = read_made(tmp_path / "job")
+    assert made is not None
+    assert result.rows == 5 + len(made.rows) > 8
+    assert lines(tmp_path / "job") <= set(range(5 + len(made.rows)))
+    assert max(lines(tmp_path / "job")) >= 5
+    for parent, one in zip(made.parents, made.rows, strict=True):
+        assert (one.origin, one.made, one.replay) == (rows[parent].origin, "renaming", False)
+        assert one.completion != rows[parent].completion
+    numbers = result.learners["augmentation"].numbers
+    assert (numbers["asked"], numbers["kept"]) == (8.0, float(len(made.rows)))
+    assert result.batch is None  # made rows are no examples
+
+
+def test_what_the_gate_asks_is_never_made_by_renaming(tmp_path: Path, tiny_base: Path) -> None:
+    rows = [named(at) for at in range(3)]
+    secret = prompt_key((Message("user", "Draw Name2"),))
+    result = train(tmp_path / "job", tiny_base, rows, learners=MAKES, gate_keys=(secret,))
+    made = read_made(tmp_path / "job")
+    assert made is not None
+    asked = {one.messages[-1].content for one in made.rows}
+    assert asked == {"Draw Name1", "Show Name0", "Show Name2", "Sketch Name0", "Sketch Name1"}
+    assert "known to the gate" in result.learners["augmentation"].did[-1]
+
+
+def test_an_attempt_that_is_gone_on_with_trains_on_what_was_made_before(tmp_path: Path, tiny_base: Path) -> None:
+    rows = [named(at) for at in range(4)]
+    before = MadeRows(rows=(replace(rows[1], completion="by hand", made="earlier"),), parents=(1,), gave_way=(1,))
+    (tmp_path / "job").mkdir()
+    write_made(tmp_path / "job", before)
+    result = train(tmp_path / "job", tiny_base, rows, learners=MAKES)
+    assert lines(tmp_path / "job") == {0, 2, 3, 4}
+    assert result.left_out == ()
+    assert read_made(tmp_path / "job") == before
+
+
+def test_a_failure_for_which_the_champion_has_no_answer_that_passes_stays_what_it_was(
+    tmp_path: Path, tiny_base: Path
+) -> None:
+    rows = [named(0), replace(named(1), role="response", signal=0.1, reward=-0.9)]
+    result = train(
+        tmp_path / "job",
+        tiny_base,
+        rows,
+        learners={"hard_negatives": {"samples": 2}},
+        validator=ValidatorChoice(name="json_schema", settings={"schema": {}}),
+        time_limit_s=60.0,
+    )
+    report = result.learners["hard_negatives"]
+    assert report.numbers["asked"] == 2.0
+    assert "1 failures have no target" in report.did[0]
+    assert report.numbers["kept"] == 0.0
+    assert lines(tmp_path / "job") == {0, 1}

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from learners.job import ValidatorChoice
+from storage.records import Message
 from tests.learners.training.tiny import make_job, row
 
 pytestmark = pytest.mark.train
@@ -12,16 +14,20 @@ pytestmark = pytest.mark.train
 ROWS = [row(at) for at in range(9)]
 
 
-@pytest.fixture(scope="module")
-def tools(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def make_tools(tiny_base: Path, folder: Path, **changes: Any) -> Any:
     pytest.importorskip("trl")
     from learners.methods.sft import SftSettings
     from learners.training.adapters import load_model, load_tokenizer
     from learners.training.tools import ModelTools
 
-    job = make_job(tmp_path_factory.mktemp("tools") / "job", tiny_base, ROWS)
+    job = make_job(folder / "job", tiny_base, ROWS, **changes)
     settings = SftSettings(learning_rate=0.02, batch_size=4)
-    return ModelTools(load_model(job), load_tokenizer(job.base.path), 256, settings, seed=3)
+    return ModelTools(load_model(job), load_tokenizer(job.base.path), job, settings)
+
+
+@pytest.fixture(scope="module")
+def tools(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return make_tools(tiny_base, tmp_path_factory.mktemp("tools"))
 
 
 def test_the_loss_is_in_nats_a_token_and_near_that_of_guessing_for_a_random_model(tools: Any) -> None:
@@ -52,3 +58,62 @@ def test_a_probe_makes_rows_likelier_and_is_undone(tools: Any) -> None:
     assert tools.loss(ROWS) == before
     assert torch.equal(torch.random.get_rng_state(), state)
     assert tools.probe_loss(ROWS, 10) == probed
+
+
+def prompts(count: int) -> list[tuple[Message, ...]]:
+    return [row(at).messages for at in range(count)]
+
+
+def test_answers_are_drawn_again_the_same_only_by_a_fresh_pair_of_hands(tools: Any) -> None:
+    greedy = tools.answers(prompts(2), 1, 0.0)
+    assert tools.answers(prompts(2), 1, 0.0) == greedy
+    drawn = tools.answers(prompts(2), 3, 1.0)
+    assert [len(each) for each in drawn] == [3, 3]
+    assert len({one.text for each in drawn for one in each}) == 6
+    assert tools.answers(prompts(2), 3, 1.0) != drawn
+
+
+def test_an_answer_that_met_its_limit_is_not_whole_and_a_prompt_without_room_gets_none(tools: Any) -> None:
+    long = (Message("user", "x" * 400),)
+    (too_long,), (fits,) = tools.answers([long, prompts(1)[0]], 1, 1.0)
+    assert (too_long.text, too_long.whole) == ("", False)
+    assert fits.text
+
+
+def test_when_time_is_up_answers_are_cut(tiny_base: Path, tmp_path: Path) -> None:
+    hasty = make_tools(tiny_base, tmp_path, time_limit_s=1e-9)
+    assert all(not one.whole for each in hasty.answers(prompts(2), 2, 0.0) for one in each)
+
+
+def test_the_champion_answers_although_training_starts_from_the_base(tiny_base: Path, tmp_path: Path) -> None:
+    import torch
+
+    from learners.training.adapters import weights_of, write_adapter
+
+    champion = make_tools(tiny_base, tmp_path / "a")
+    model = champion._model
+    with torch.no_grad():
+        for weight in weights_of(model):
+            model.get_parameter(weight).normal_(0, 0.3, generator=torch.Generator().manual_seed(5))
+    write_adapter(model, tmp_path)
+    said = champion.answers(prompts(3), 1, 0.0)
+    from_base = make_tools(tiny_base, tmp_path / "b")
+    assert from_base.answers(prompts(3), 1, 0.0) != said
+    before = weights_of(from_base._model)
+    told = make_tools(tiny_base, tmp_path / "c", champion_path=str(tmp_path / "adapter"))
+    assert told.answers(prompts(3), 1, 0.0) == said
+    assert all(torch.equal(weight, before[name]) for name, weight in weights_of(told._model).items())
+    assert told.notes == ()
+
+
+def test_a_champion_of_another_shape_does_not_cost_the_update(tiny_base: Path, tmp_path: Path) -> None:
+    lost = make_tools(tiny_base, tmp_path, champion_path=str(tmp_path / "nowhere"))
+    assert lost.answers(prompts(1), 1, 0.0)
+    assert "cannot be read" in lost.notes[0]
+
+
+def test_the_tasks_validator_judges_an_answer_to_the_last_question(tiny_base: Path, tmp_path: Path, tools: Any) -> None:
+    judging = make_tools(tiny_base, tmp_path, validator=ValidatorChoice(name="mermaid_erd"))
+    asked = (Message("user", "entities: Dog."), Message("assistant", "?"), Message("user", "entities: Cat."))
+    assert judging.validate(asked, "erDiagram\n  Cat {\n    int id PK\n  }").checks["entities"]
+    assert tools.validate(asked, "anything") is None

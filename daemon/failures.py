@@ -1,0 +1,139 @@
+"""Keeps the store of failures of the tasks for which `learners.hard_negatives` is on.
+
+At every look at a batch the examples that came, or were judged anew, since the last look are examined: a bounded number
+and a bounded time, in the scheduler and never while events are taken in, the newest first. What a gate judged is
+counted when its verdict has been given. The policy is `learners.failures`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from daemon.config import TaskConfig
+from learners.failures import Findings, examine, failed_checks, in_states
+from learners.gate import GateRow
+from learners.validators import open_validator
+from storage import decisions, failures, registry
+from storage.records import Decision, Example, Failure, Origin
+from storage.store import Store
+
+LEARNER = "hard_negatives"
+AT_ONCE = 200  # examples a look
+LONGEST_S = 0.2  # after which a look leaves the rest to the next
+TOLD = ("fixed", "back again")  # states that are worth a decision
+
+
+class Failures:
+    """Called from the scheduler thread alone."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+        self._store, self._clock = store, clock
+        self._examined: dict[str, dict[str, datetime]] = {}  # by task and interaction, as of its last feedback
+
+    def look(self, task: TaskConfig, examples: Sequence[Example], champion: str) -> None:
+        """Examine what of these has not been yet; nothing where the learner is off."""
+        if not task.learners.on(LEARNER):
+            return
+        judged = {e.interaction_id: e for e in examples if e.response is not None and e.last_signal_at is not None}
+        known = self._known(task.name, judged)
+        waiting = [e for name, e in judged.items() if known.get(name) != e.last_signal_at]
+        if waiting:
+            known |= self._examine(task, waiting[:AT_ONCE], champion)
+        self._examined[task.name] = {name: at for name, at in known.items() if name in judged}
+
+    def judged(self, task: TaskConfig, rows: Sequence[GateRow], candidate: str, champion: str) -> None:
+        """Count what the gate saw: of the champion judged against, and of the candidate if it took its place."""
+        if not task.learners.on(LEARNER):
+            return
+        seen = {
+            champion: failed_checks(row.champion.checks for row in rows),
+            candidate: failed_checks(row.candidate.checks for row in rows),
+        }
+
+        def change(tx: Connection) -> None:
+            line = registry.line_of(tx, task.name)
+            assert line is not None, "a task that has an update has a line"
+            for adapter in {champion, line.champion} & seen.keys():
+                failed, number = seen[adapter]
+                if number:
+                    failures.set_gate_tally(tx, task.name, adapter, failed, number)
+            _settle(tx, task.name, line.champion, self._clock())
+
+        self._store.write(change)
+
+    def _examine(self, task: TaskConfig, waiting: Sequence[Example], champion: str) -> dict[str, datetime]:
+        """Returns as of when each was examined that there was time for. The work is done outside of the store."""
+        now = self._clock()
+        before = self._store.read(lambda tx: _before(tx, task.name, waiting))
+        named = [(e, e.adapter if e.adapter in before.adapters else champion) for e in waiting]
+        validator = open_validator(task.validator.name, task.validator.settings) if task.validator else None
+        found = examine(_in_time(named), before.known, before.kinds, task.rewards, validator, now)
+
+        def keep(tx: Connection) -> None:
+            _keep(tx, task.name, found)
+            _settle(tx, task.name, champion, now)
+
+        self._store.write(keep)
+        return {one.interaction_id: one.last_signal_at for one in found.diagnoses}
+
+    def _known(self, task: str, examples: Collection[str]) -> dict[str, datetime]:
+        """As of which feedback each was examined; asked of the store once after a start."""
+        if task not in self._examined:
+            return self._store.read(lambda tx: failures.diagnosed_at(tx, task, examples))
+        return self._examined[task]
+
+
+def kinds_to_fill(tx: Connection, task: TaskConfig, origins: Collection[Origin]) -> Mapping[str, tuple[str, ...]]:
+    """In which kinds of failure that are not fixed those examples fail, by interaction; nothing where it is off."""
+    if not task.learners.on(LEARNER):
+        return {}
+    fixed = {one.kind for one in failures.list_failures(tx, task.name) if one.state == "fixed"}
+    found = failures.kinds_of(tx, task.name, {origin.interaction_id for origin in origins})
+    return {name: tuple(kind for kind in kinds if kind not in fixed) for name, kinds in found.items()}
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What the store knew before a look: the kinds of failure, those of the examples, and who can have answered."""
+
+    known: Mapping[str, Failure]
+    kinds: Mapping[str, tuple[str, ...]]
+    adapters: frozenset[str]
+
+
+def _before(tx: Connection, task: str, examples: Sequence[Example]) -> _Before:
+    return _Before(
+        known={one.kind: one for one in failures.list_failures(tx, task)},
+        kinds=failures.kinds_of(tx, task, {example.interaction_id for example in examples}),
+        adapters=frozenset(adapter.name for adapter in registry.list_adapters(tx, task)),
+    )
+
+
+def _in_time(examples: Sequence[tuple[Example, str]]) -> Iterator[tuple[Example, str]]:
+    until = time.monotonic() + LONGEST_S
+    for at, example in enumerate(examples):
+        if at and time.monotonic() > until:
+            return
+        yield example
+
+
+def _keep(tx: Connection, task: str, found: Findings) -> None:
+    failures.save_diagnoses(tx, task, found.diagnoses)
+    failures.save_failures(tx, list(found.kinds.values()))
+    for adapter, failed in found.failed.items():
+        failures.add_to_tally(tx, task, adapter, failed, found.judged[adapter])
+
+
+def _settle(tx: Connection, task: str, champion: str, now: datetime) -> None:
+    """Bring every kind to the state that the counts put it in."""
+    changed = in_states(failures.list_failures(tx, task), failures.tallies(tx, task), champion, now)
+    failures.save_failures(tx, changed)
+    for one in changed:
+        if one.state in TOLD:
+            words = f"{one.kind} is {one.state}, {one.count} examples in all"
+            decisions.record(tx, Decision(now, "failure", words, task, champion))

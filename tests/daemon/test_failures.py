@@ -1,0 +1,184 @@
+"""The store of failures follows feedback and the gate's judgements, and the worker is told of what is not fixed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from consumers.cleaning import prompt_key
+from daemon.batches import Batches
+from daemon.config import Config, TaskConfig
+from daemon.failures import AT_ONCE, Failures
+from daemon.material import gather
+from learners.gate import Answer, GateRow
+from learners.router import answer_key
+from storage import decisions, failures, registry, updates
+from storage.records import Adapter, Example, FailureState, Message, Scalar, Target
+from storage.store import Store
+from tests.storage.makers import NOW, example, keep, later
+
+GOOD = "erDiagram\n  Shop {\n    int id PK\n  }"
+KEYLESS = "erDiagram\n  Shop {\n    string name\n  }"
+CHECKS = dict.fromkeys(("parses", "entities", "keys", "relations", "placeholders"), True)
+
+
+def task(**learners: Any) -> TaskConfig:
+    config = Config.model_validate(
+        {
+            "rewards": {"settle": "0s"},
+            "batching": {"min": 4, "max": 4, "max_share_per_user": 1, "min_users": 1},
+            "learners": learners or {"hard_negatives": True},
+            "tasks": {"erd": {"validator": {"name": "mermaid_erd"}}},
+        }
+    )
+    found = config.task("erd")
+    assert found is not None
+    return found
+
+
+ON = task()
+
+
+def said(name: str, response: str, prompt: str = "Draw these entities: Shop.", **changes: Any) -> Example:
+    return example(name, messages=(Message("user", prompt),), response=response, **changes)
+
+
+def corrected(name: str) -> Example:
+    return said(name, KEYLESS, scalar=None, correction=Target(GOOD, 0.6, NOW, "u1"))
+
+
+@pytest.fixture
+def line(store: Store) -> Store:
+    store.write(lambda tx: registry.ensure_line(tx, "erd", "hash", NOW))
+    return store
+
+
+def crown(store: Store, version: int) -> None:
+    name = f"erd@v{version}"
+    new = Adapter(name, "erd", version, "hash", None, None, NOW, "candidate")
+    store.write(lambda tx: registry.add_candidate(tx, new))
+    assert store.write(lambda tx: registry.promote(tx, "erd", name, f"erd@v{version - 1}", NOW))
+
+
+def states(store: Store) -> dict[str, tuple[FailureState, int]]:
+    found = store.read(lambda tx: failures.list_failures(tx, "erd"))
+    return {one.kind: (one.state, one.count) for one in found}
+
+
+def judged(count: int, failing: int) -> list[Answer]:
+    bad = {**CHECKS, "keys": False}
+    return [Answer("x", 1.0, bad if at < failing else CHECKS, None, 1, "stop") for at in range(count)]
+
+
+def judge(watch: Failures, *, candidate: tuple[str, int], champion: tuple[str, int], count: int = 60) -> None:
+    answers = zip(judged(count, candidate[1]), judged(count, champion[1]), strict=True)
+    rows = [GateRow(str(at), 1.0, mine, its, None, None) for at, (mine, its) in enumerate(answers)]
+    watch.judged(ON, rows, candidate[0], champion[0])
+
+
+def test_what_comes_is_examined_once_and_again_when_more_is_said(line: Store) -> None:
+    watch, one = Failures(line, lambda: later(9)), corrected("a")
+    line.write(lambda tx: keep(tx, one, said("b", GOOD)))
+    for _ in range(2):
+        watch.look(ON, [one, said("b", GOOD)], "erd@v0")
+    assert states(line) == {"check:keys": ("open", 1), "feedback:correction": ("open", 1), "prompts:1": ("open", 1)}
+    again = replace(one, scalar=Scalar(0.1, 1, NOW), last_signal_at=later(5))
+    watch.look(ON, [again], "erd@v0")
+    assert states(line)["feedback:score"] == ("open", 1)
+    assert states(line)["check:keys"] == ("open", 1)
+
+
+def test_a_new_daemon_does_not_count_again_what_an_earlier_one_examined(line: Store) -> None:
+    line.write(lambda tx: keep(tx, corrected("a")))
+    for _ in range(2):
+        Failures(line, lambda: NOW).look(ON, [corrected("a")], "erd@v0")
+    assert states(line)["check:keys"] == ("open", 1)
+    assert line.read(lambda tx: failures.tallies(tx, "erd"))["check:keys"]["erd@v0"].judged == 1
+
+
+def test_a_look_is_bounded_and_the_next_goes_on(line: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("daemon.failures.LONGEST_S", 60.0)
+    watch, many = Failures(line, lambda: NOW), [corrected(str(at)) for at in range(AT_ONCE + 5)]
+    line.write(lambda tx: keep(tx, *many))
+    watch.look(ON, many, "erd@v0")
+    assert states(line)["check:keys"][1] == AT_ONCE
+    watch.look(ON, many, "erd@v0")
+    assert states(line)["check:keys"][1] == AT_ONCE + 5
+
+
+def test_time_that_is_up_leaves_the_rest_to_the_next_look(line: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("daemon.failures.LONGEST_S", -1.0)
+    line.write(lambda tx: keep(tx, corrected("a"), corrected("b")))
+    watch = Failures(line, lambda: NOW)
+    for count in (1, 2):
+        watch.look(ON, [corrected("a"), corrected("b")], "erd@v0")
+        assert states(line)["check:keys"][1] == count
+
+
+def test_nothing_is_examined_where_the_learner_is_off(line: Store) -> None:
+    line.write(lambda tx: keep(tx, corrected("a")))
+    Failures(line, lambda: NOW).look(task(curriculum=True), [corrected("a")], "erd@v0")
+    assert states(line) == {}
+
+
+def test_an_answer_is_held_against_the_adapter_that_gave_it_if_there_is_such(line: Store) -> None:
+    crown(line, 1)
+    given = {"a": "erd@v0", "b": "gpt-9", "c": None}
+    examples = [replace(corrected(name), adapter=adapter) for name, adapter in given.items()]
+    line.write(lambda tx: keep(tx, *examples))
+    Failures(line, lambda: NOW).look(ON, examples, "erd@v1")
+    tallies = line.read(lambda tx: failures.tallies(tx, "erd"))["check:keys"]
+    assert {name: tally.judged for name, tally in tallies.items()} == {"erd@v0": 1, "erd@v1": 2}
+
+
+def test_a_promotion_that_fixes_a_kind_and_one_that_brings_it_back_are_decisions(line: Store) -> None:
+    watch, many = Failures(line, lambda: later(9)), [corrected(str(at)) for at in range(40)]
+    line.write(lambda tx: keep(tx, *many))
+    watch.look(ON, many, "erd@v0")
+    crown(line, 1)
+    judge(watch, candidate=("erd@v1", 0), champion=("erd@v0", 50))
+    assert states(line)["check:keys"][0] == "fixed"
+    assert states(line)["feedback:correction"][0] == "open"  # of that the gate knows nothing
+    crown(line, 2)
+    judge(watch, candidate=("erd@v2", 30), champion=("erd@v1", 0))
+    assert states(line)["check:keys"][0] == "back again"
+    found = line.read(lambda tx: decisions.list_decisions(tx, "erd", kind="failure"))
+    assert [one.reason for _, one in found] == [
+        "check:keys is fixed, 40 examples in all",
+        "check:keys is back again, 40 examples in all",
+    ]
+
+
+def test_a_candidate_that_is_not_promoted_changes_no_state(line: Store) -> None:
+    watch, many = Failures(line, lambda: later(9)), [corrected(str(at)) for at in range(40)]
+    line.write(lambda tx: keep(tx, *many))
+    watch.look(ON, many, "erd@v0")
+    judge(watch, candidate=("erd@v1", 0), champion=("erd@v0", 50))
+    assert states(line)["check:keys"][0] == "open"
+    assert line.read(lambda tx: failures.tallies(tx, "erd"))["check:keys"].keys() == {"erd@v0"}
+
+
+def test_the_worker_is_told_what_each_example_fails_in_but_not_of_what_is_fixed(line: Store) -> None:
+    line.write(lambda tx: keep(tx, *(corrected(str(at)) for at in range(4))))
+    Batches(line, lambda: NOW).consider(ON, ["erd"], "erd@v0", None)
+    (update,) = line.read(lambda tx: updates.list_updates(tx, "erd"))
+    pool = line.read(lambda tx: gather(tx, update, ON, NOW)).pool
+    assert {one.failures for one in pool} == {("check:keys", "feedback:correction", "prompts:1")}
+    fixed = line.read(lambda tx: failures.list_failures(tx, "erd"))[0]
+    line.write(lambda tx: failures.save_failures(tx, [replace(fixed, state="fixed")]))
+    pool = line.read(lambda tx: gather(tx, update, ON, NOW)).pool
+    assert {one.failures for one in pool} == {("feedback:correction", "prompts:1")}
+
+
+def test_the_worker_may_make_nothing_that_the_gate_asks(line: Store) -> None:
+    gate = said("g", GOOD, "Sketch these entities: Shop.")
+    line.write(lambda tx: keep(tx, *(corrected(str(at)) for at in range(4))))
+    line.write(lambda tx: keep(tx, gate, fold="gate"))
+    augmented = task(augmentation=True)
+    Batches(line, lambda: NOW).consider(augmented, ["erd"], "erd@v0", None)
+    (update,) = line.read(lambda tx: updates.list_updates(tx, "erd"))
+    keys = line.read(lambda tx: gather(tx, update, augmented, NOW)).gate_keys
+    assert set(keys) == {prompt_key(gate.messages), answer_key(gate.messages, GOOD)}
+    assert line.read(lambda tx: gather(tx, update, task(active=True), NOW)).gate_keys == ()
