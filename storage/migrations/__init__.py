@@ -16,7 +16,7 @@ from storage.errors import StoreMismatch
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0002"
+HEAD = "0003"
 
 
 def revision_of(tx: Connection) -> str | None:
