@@ -24,7 +24,6 @@ NOT_IN_THIS_VERSION: frozenset[tuple[str, ...]] = frozenset(
         ("release", "holdback"),
         ("learners", "hard_negatives"),
         ("learners", "augmentation"),
-        ("learners", "hyperparameters"),
         ("updates", "memory_limit"),
         ("updates", "window"),
         ("engine", "urls"),
