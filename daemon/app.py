@@ -295,6 +295,9 @@ class App:
         if self._learning is not None:
             self._learning.look_soon()
 
+    def search_of(self, task: str) -> str:
+        return self._learning.search_of(task) if self._learning else "this daemon does not learn"
+
     def begin(self, task: str) -> None:
         if self._learning is not None:
             self._learning.begin(task)

@@ -37,6 +37,7 @@ from learners.methods.sft import SftSettings
 from learners.model import ModelSettings
 from learners.off_policy import OffPolicySettings
 from learners.preference import MIN_PAIRS, Preference
+from learners.tuner import TunerSettings
 from learners.validators import open_validator, validator
 from storage.dialects.sqlite import path_of
 from storage.errors import StorageError
@@ -96,6 +97,10 @@ class LearnerSwitches(Settings):
         "never.",
     )
 
+    hyperparameters: bool = setting(
+        False, doc="Search the method's settings in idle time, and put those in force that win on the dev fold."
+    )
+
     def on(self, learner: str) -> bool:
         """Whether a learner that has a hook takes part."""
         return bool(getattr(self, learner))
@@ -121,6 +126,7 @@ class TaskSettings(Settings):
     sft: dict[str, Any] = setting({}, doc="Keys of `updates.sft` that differ.")
     dpo: dict[str, Any] = setting({}, doc="Keys of `updates.dpo` that differ.")
     kto: dict[str, Any] = setting({}, doc="Keys of `updates.kto` that differ.")
+    hyperparameters: dict[str, Any] = setting({}, doc="Keys of `updates.hyperparameters` that differ.")
 
 
 class TaskConfig(Settings):
@@ -140,6 +146,8 @@ class TaskConfig(Settings):
     kto: KtoSettings
     off_policy: OffPolicySettings
     noop: NoopSettings
+    hyperparameters: TunerSettings
+    replay_share: float
 
 
 class Config(Settings):
@@ -199,6 +207,8 @@ class Config(Settings):
             kto=_overlaid(self.updates.kto, own.kto),
             off_policy=self.updates.off_policy,
             noop=self.updates.noop,
+            hyperparameters=_overlaid(self.updates.hyperparameters, own.hyperparameters),
+            replay_share=self.updates.replay_share,
         )
 
 
@@ -284,7 +294,7 @@ def _task_faults(config: Config) -> list[Fault]:
     faults = []
     for name, own in config.tasks.items():
         faults += _name_faults(name, config.limits)
-        of_updates = ("sft", "dpo", "kto", *learners())
+        of_updates = ("sft", "dpo", "kto", "hyperparameters", *learners())
         for section in ("rewards", "batching", "holdout", "gate", "learners", *of_updates):
             whole = getattr(config.updates if section in of_updates else config, section)
             try:

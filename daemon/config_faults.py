@@ -22,7 +22,6 @@ NOT_IN_THIS_VERSION: frozenset[tuple[str, ...]] = frozenset(
         ("watch",),
         ("release", "canary"),
         ("release", "holdback"),
-        ("learners", "hyperparameters"),
         ("updates", "memory_limit"),
         ("updates", "window"),
         ("engine", "urls"),

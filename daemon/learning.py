@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from daemon.jobs import JOBS, Jobs
 from daemon.judging import EngineAt, Judging
 from daemon.old_bases import find_old_bases, tick_all
 from daemon.releasing import Releasing
+from daemon.searching import Searching
 from daemon.supervisor import Service
 from daemon.training import Training
 from learners.architectures import check_architecture
@@ -81,6 +82,8 @@ class Learning:
         served = (config.release, config.engine.max_adapters, self._clock, self._old_bases)
         self._releasing = Releasing(self._store, self._artifacts, self._engine, *served)
         self._judging = Judging(*parts, self._config, self._clock, self._engine_at)
+        artifacts = Path(config.storage.artifacts)
+        self._searching = Searching(self._store, artifacts, executor, base, self._config, self._clock)
         self._base = base
         self._store.write(self._take_over)
         self._thread.start()
@@ -90,6 +93,8 @@ class Learning:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(JOIN_S)
+        if hasattr(self, "_searching"):
+            self._searching.stop()
         self._jobs.ask_to_end()
 
     def wind_down(self, until_s: float) -> None:
@@ -131,6 +136,10 @@ class Learning:
         self._asked.add(task)
         self._soon.set()
 
+    def search_of(self, task: str) -> str:
+        """What the tuner is at, or waits for, in words."""
+        return self._searching.words(task)
+
     def ticking(self) -> bool:
         return self._thread.is_alive() and time.monotonic() - self._ticked_s < SILENT_S
 
@@ -169,6 +178,15 @@ class Learning:
             self._guarded("tasks that are gone", lambda: self._end_work_of_others({task.name for task in tasks}))
         self._guarded("release", self._releasing.tick)
         self._guarded("old bases", self._retire_old_bases)
+        self._guarded("search", lambda: self._searching.tick(tasks, self._at_work(tasks), look=look_at_batches))
+
+    def _at_work(self, tasks: Sequence[TaskConfig]) -> str:
+        """What a search would be in the way of; empty for nothing."""
+        for update in self._store.read(updates.unfinished_updates):
+            if update.state != "held" or self._jobs.has(update.update_id):
+                return f"update {update.update_id} of {update.task} is {update.state}"
+        ripe = [task.name for task in tasks if (last := self._batches.last(task.name)) and last.ripe]
+        return f"the batch of {ripe[0]} is ripe" if ripe else ""
 
     def _retire_old_bases(self) -> None:
         for old in self._releasing.retire():

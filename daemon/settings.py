@@ -15,6 +15,7 @@ from learners.methods.kto import KtoSettings
 from learners.methods.noop import NoopSettings
 from learners.methods.sft import SftSettings
 from learners.off_policy import OffPolicySettings
+from learners.tuner import TunerSettings
 from storage.records.settings import DurationS, Settings, SizeBytes, setting
 
 Port = int
@@ -76,6 +77,14 @@ class UpdateSettings(Settings):
     kto: KtoSettings = setting(KtoSettings(), doc="Learning from single judgements.")
     off_policy: OffPolicySettings = setting(OffPolicySettings(), doc="Feedback on answers that are history.")
     noop: NoopSettings = setting(NoopSettings(), doc="The method that learns nothing, for tests.")
+    replay_share: float = setting(
+        1.0,
+        doc="Share of the rows chosen for replay that are replayed; from the champion, never fewer than are new.",
+        unit="share",
+        ge=0,
+        le=1,
+    )
+    hyperparameters: TunerSettings = setting(TunerSettings(), doc="The search of settings in idle time.")
 
 
 def _known_target(name: str) -> str:

@@ -22,6 +22,7 @@ from daemon.config import Config, TaskConfig
 from daemon.jobs import Crashed, Done, Jobs, Lost, Running
 from daemon.material import Material, gather, makes, nothing_left, phases_of, routing, row_passes, timed_runs
 from daemon.methods_on import methods_on
+from daemon.tuned import told, with_tuning
 from learners import job as contract
 from learners.curves import curves_of
 from learners.errors import LearnerError
@@ -36,12 +37,13 @@ from learners.job_files import (
     write_rows,
 )
 from learners.preference import PhaseRows, rows_to_judge_by, rows_to_train
-from learners.replay import StartChoice, StartEvidence, choose_start, measure_row
+from learners.replay import StartChoice, StartEvidence, choose_start, measure_row, with_share
 from storage import buffer, decisions, registry, updates
 from storage.artifacts import Artifacts
 from storage.errors import StorageError
 from storage.records import Adapter, Decision, Origin, Update
 from storage.store import Store
+from storage.tunings import newest_tuning
 
 log = structlog.get_logger(__name__)
 
@@ -66,6 +68,8 @@ class Training:
     def start(self, update: Update, task: TaskConfig) -> None:
         """Queued to running."""
         now = self._clock()
+        tuned = with_tuning(task, self._store.read(lambda tx: newest_tuning(tx, task.name)), self._base.hash)
+        task = tuned.task
         material = self._store.read(lambda tx: gather(tx, update, task, now))
         if not material.batch and not (update.report.get("rebase") and material.learned):
             self._fail(update, nothing_left(material))
@@ -85,7 +89,7 @@ class Training:
                 lambda folder, attempt: self._write(folder, attempt, update, task, material, phases, choice, candidate),
             )
             learners = task.learners.model_dump()
-            routed = routing(material, phases)
+            routed = {**routing(material, phases), **told(tuned)}
             report = {**update.report, "batch": batch, "start": choice.reason, "learners": learners, **routed}
         try:
             self._store.write(
@@ -164,7 +168,8 @@ class Training:
             passes=row_passes(material, task, effective),
             budget_s=limits.start_budget,
         )
-        return choose_start(limits.start, evidence)
+        choice = choose_start(limits.start, evidence)
+        return with_share(choice, task.replay_share, rows) if rows else choice  # a new line learns from everything
 
     def _write(
         self,

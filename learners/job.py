@@ -8,6 +8,9 @@ atomically: a directory without it is an attempt that did not end.
               in phases: one method after the other, each on rows of its own; with pool.jsonl, the rows are those of
               the whole pool, and the worker chooses the batch; what learners make of it is in made.json
     evaluate  job.json prompts.jsonl                    -> answers.jsonl progress.jsonl heartbeat result.json
+    search    job.json rows.jsonl dev.jsonl             -> progress.jsonl heartbeat result.json
+              trials of a method's settings, or a comparison of two; Optuna's journal is where the job says, so that
+              what is finished survives the worker
 
 A train worker that ends without a result (asked to, or killed) leaves `checkpoint/`, where its method can go on from
 one; the next attempt is given a copy of it with the same job and rows.
@@ -224,6 +227,59 @@ class EvaluateJob(_Job):
     kept_answers: str | None = None
 
 
+class Knob(_Frozen):
+    """One setting that a search turns, from `low` to `high`; `log`: evenly by ratio; `whole`: whole numbers only."""
+
+    name: str
+    low: float
+    high: float
+    log: bool = False
+    whole: bool = False
+    configured: float
+
+
+class StudyPlace(_Frozen):
+    """Where Optuna's journal is, and what the study is called in it."""
+
+    path: str
+    name: str
+
+
+class Comparison(_Frozen):
+    """Settings against those in force, trained once each under every seed."""
+
+    settings: dict[str, float]
+    against: dict[str, float]
+    seeds: tuple[int, ...] = Field(min_length=1)
+
+
+class SearchJob(_Job):
+    """Try settings of `method` in short trainings on rows.jsonl, scored on dev.jsonl; it belongs to no update.
+
+    Rows marked `replay` are drawn from by the share that a trial wants. A trial's value is lower where it did better:
+    nats a token on the dev rows, or one minus the validator's mean score. With `comparison`, no trials are run: each
+    seed trains both settings, and what earlier attempts finished is not run again.
+    """
+
+    kind: Literal["search"] = "search"
+    update_id: int = 0
+    method: str
+    settings: dict[str, Any] = {}
+    study: StudyPlace
+    knobs: tuple[Knob, ...] = Field(min_length=1)
+    start_from: dict[str, float] = {}
+    trials: int = Field(ge=0)
+    wanted: int = Field(ge=1)
+    comparison: Comparison | None = None
+    seed: int
+    base: Base
+    start: Start
+    model: Model = Model()
+    learners: dict[str, dict[str, Any]] = {}
+    validator: ValidatorChoice | None = None
+    sampling: SamplingChoice = SamplingChoice()
+
+
 class PlanStep(_Frozen):
     """One optimizer step: its phase by method, and the lines of rows.jsonl (from 0) that it trains on, in order.
 
@@ -380,6 +436,40 @@ class EvaluateResult(_Result):
     remembered: int = 0
     candidate_score: float | None = None
     champion_score: float | None = None
+
+
+class BestTrial(_Frozen):
+    """The trial of a study that did best: its number, its value (lower is better) and its settings."""
+
+    number: int
+    value: float
+    settings: dict[str, float]
+
+
+class SeedPair(_Frozen):
+    """What both settings of a comparison came to under one seed; null where one gave no number."""
+
+    seed: int
+    against: float | None
+    settings: float | None
+
+
+class SearchResult(_Result):
+    """What came of a search job. `finished` counts the whole study's trials; the others are of this job.
+
+    `lost` are trials that an attempt before this one had begun and could not end.
+    """
+
+    kind: Literal["search"] = "search"
+    outcome: Literal["searched", "failed"]
+    objective: str = ""
+    finished: int = 0
+    run: int = 0
+    pruned: int = 0
+    failed: int = 0
+    lost: int = 0
+    best: BestTrial | None = None
+    pairs: tuple[SeedPair, ...] = ()
 
 
 class Compared(_Frozen):

@@ -36,6 +36,8 @@ from learners.job import (
     Pooled,
     Progress,
     Prompt,
+    SearchJob,
+    SearchResult,
     TrainJob,
     TrainResult,
 )
@@ -43,11 +45,13 @@ from storage.records import Row
 
 CHECKPOINT_BEFORE = "checkpoint.before"
 COPY = "copied"
-AnyJob = Annotated[TrainJob | EvaluateJob, Field(discriminator="kind")]
-AnyResult = Annotated[TrainResult | EvaluateResult, Field(discriminator="kind")]
+Job = TrainJob | EvaluateJob | SearchJob
+Result = TrainResult | EvaluateResult | SearchResult
+AnyJob = Annotated[Job, Field(discriminator="kind")]
+AnyResult = Annotated[Result, Field(discriminator="kind")]
 T = TypeVar("T")
-_JOBS: TypeAdapter[TrainJob | EvaluateJob] = TypeAdapter(AnyJob)
-_RESULTS: TypeAdapter[TrainResult | EvaluateResult] = TypeAdapter(AnyResult)
+_JOBS: TypeAdapter[Job] = TypeAdapter(AnyJob)
+_RESULTS: TypeAdapter[Result] = TypeAdapter(AnyResult)
 _ROWS: TypeAdapter[Row] = TypeAdapter(Row)
 
 
@@ -61,21 +65,21 @@ class JobFileBroken(LearnerError):
     """
 
 
-def write_job(directory: Path, job: TrainJob | EvaluateJob) -> None:
+def write_job(directory: Path, job: Job) -> None:
     write_whole(directory / JOB, _JOBS.dump_json(job, indent=2))
 
 
-def read_job(directory: Path) -> TrainJob | EvaluateJob:
+def read_job(directory: Path) -> Job:
     """Raises JobFileBroken."""
     return _parse(_JOBS, directory / JOB, _bytes_of(directory / JOB))
 
 
-def write_result(directory: Path, result: TrainResult | EvaluateResult) -> None:
+def write_result(directory: Path, result: Result) -> None:
     """The last thing that a worker does: whoever sees this file sees a finished attempt."""
     write_whole(directory / RESULT, _RESULTS.dump_json(result, indent=2))
 
 
-def read_result(directory: Path) -> TrainResult | EvaluateResult | None:
+def read_result(directory: Path) -> Result | None:
     """None while there is no result. Raises JobFileBroken when there is one that cannot be read."""
     path = directory / RESULT
     return _parse(_RESULTS, path, _bytes_of(path)) if path.exists() else None

@@ -18,6 +18,8 @@ from learners.job import (
     Pooled,
     Progress,
     Prompt,
+    SearchJob,
+    SearchResult,
     TrainJob,
     TrainResult,
 )
@@ -26,6 +28,7 @@ from storage.records import Row
 _FILES: dict[str, tuple[Any, str]] = {
     "job.train": (TrainJob, "job.json of a train job, written by the daemon"),
     "job.evaluate": (EvaluateJob, "job.json of an evaluate job, written by the daemon"),
+    "job.search": (SearchJob, "job.json of a search job, written by the daemon"),
     "rows": (Row, "one line of rows.jsonl or dev.jsonl, written by the daemon"),
     "pool": (Pooled, "one line of pool.jsonl, written by the daemon where the worker chooses the batch"),
     "prompts": (Prompt, "one line of prompts.jsonl, written by the daemon"),
@@ -35,6 +38,7 @@ _FILES: dict[str, tuple[Any, str]] = {
     "answers": (AnswerPair, "one line of answers.jsonl, written by the worker"),
     "result.train": (TrainResult, "result.json of a train job, written last by the worker"),
     "result.evaluate": (EvaluateResult, "result.json of an evaluate job, written last by the worker"),
+    "result.search": (SearchResult, "result.json of a search job, written last by the worker"),
 }
 
 

@@ -74,6 +74,15 @@ def choose_start(wanted: StartMode, evidence: StartEvidence) -> StartChoice:
     return _from_champion(evidence, fits, why)
 
 
+def with_share(choice: StartChoice, share: float, batch_rows: int) -> StartChoice:
+    """The choice with that share of its replay; from the champion, still no less than is new (or than there is)."""
+    wanted = ceil(share * choice.replay)
+    kept = max(wanted, min(batch_rows, choice.replay)) if choice.mode == "champion" else wanted
+    if kept == choice.replay:
+        return choice
+    return replace(choice, replay=kept, reason=f"{choice.reason}; {kept} of them replayed (share {share:.2g})")
+
+
 def sample_replay(rows: Sequence[Row], budget: int, seed: int, *, without: Collection[str] = ()) -> tuple[Row, ...]:
     """At most `budget` learned rows, drawn without replacement in proportion to weight, marked `replay`.
 

@@ -376,3 +376,41 @@ diagnosis = Table(
     _required("last_signal_at", UtcTime),
     _required("kinds", Text),
 )
+
+# The tuner's: `study.knobs` and `best` are JSON, as are a tuning's settings. Optuna's own journal holds the trials.
+study = Table(
+    "study",
+    metadata,
+    Column("study_id", Integer, primary_key=True),
+    _required("task", Text),
+    _required("method", Text),
+    _required("base_hash", Text),
+    _required("state", Text),
+    _required("wanted", Integer),
+    _required("done", Integer),
+    _required("crashes", Integer),
+    _required("rows", Integer),
+    _required("knobs", Text),
+    _required("best", Text),
+    _required("reason", Text),
+    _required("created_at", UtcTime),
+    _required("changed_at", UtcTime),
+    sqlite_autoincrement=True,
+)
+Index("uq_study_open", study.c.task, unique=True, sqlite_where=text("state = 'open'"))
+
+tuning = Table(
+    "tuning",
+    metadata,
+    Column("task", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    _required("method", Text),
+    _required("base_hash", Text),
+    _required("settings", Text),
+    _required("configured", Text),
+    _required("since", UtcTime),
+    _required("reason", Text),
+    _required("actor", Text),
+    Column("study_id", Integer, ForeignKey("study.study_id")),
+    _required("evidence", Text),
+)

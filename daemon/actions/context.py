@@ -75,6 +75,8 @@ class Live(Protocol):
 
     def cancel(self, update_id: int) -> None: ...
 
+    def search_of(self, task: str) -> str: ...
+
 
 @dataclass(frozen=True)
 class Context:

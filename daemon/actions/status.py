@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from daemon.actions.context import Context
 from daemon.actions.trends import KEPT_METRICS, TrendStatus, read_trends
+from daemon.actions.tuning import settings_in_words
 from daemon.config import ANY_TASK, TaskConfig
 from daemon.jobs import JOBS
 from daemon.power import power_now
@@ -122,6 +123,7 @@ class TaskStatus(BaseModel):
     champion: ChampionStatus | None
     batch: BatchStatus | None
     learners: dict[str, bool | str]
+    tuned: str = ""
     examples: dict[str, int]
     updates: UpdatesStatus
     scores: list[ScoreStatus]
@@ -204,6 +206,7 @@ def _task(context: Context, tx: Connection, task: str, in_force: TaskConfig | No
         batch=decision
         and BatchStatus(have=decision.have, need=decision.need, state=decision.state, reason=decision.reason),
         learners=in_force.learners.model_dump() if in_force else {},
+        tuned=settings_in_words(tx, in_force) if in_force else "",
         examples=asdict(buffer.buffer_counts(tx, task)),
         updates=_updates(context, tx, task),
         scores=[ScoreStatus(adapter=s.adapter, metric=s.metric, value=s.value) for s in scores],

@@ -22,6 +22,7 @@ from daemon.actions.history import task_history, update_history
 from daemon.actions.rebase import rebase_task
 from daemon.actions.routes import routes
 from daemon.actions.status import adaptd_version, status
+from daemon.actions.tuning import ask_to_tune, end_search, reset_tuning, show_tuning
 from daemon.actions.updates import cancel_update, list_updates, show_update, start_update
 from daemon.api.bodies import read_body
 from daemon.api.errors import RETRY_AFTER_S, answer_errors, error_answer
@@ -30,6 +31,7 @@ from daemon.errors import TooLarge
 from daemon.metrics.exposition import CONTENT_TYPE, Metrics
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
+Trials = Annotated[int, Query(ge=4, le=1000)]
 
 
 def create_app(context: Context, metrics: Metrics) -> FastAPI:
@@ -125,6 +127,10 @@ def _reads(app: FastAPI, context: Context) -> None:
     def read_history(task: str) -> Any:
         return task_history(context, task)
 
+    @app.get("/v1/tuning")
+    def read_tuning(task: str) -> Any:
+        return show_tuning(context, task)
+
     @app.get("/v1/adapters")
     def read_adapters(task: str | None = None) -> Any:
         return list_adapters(context, task)
@@ -158,6 +164,18 @@ def _deeds(app: FastAPI, context: Context) -> None:
     @app.post("/v1/updates/{update_id}/cancel")
     def cancel(update_id: int) -> Any:
         return cancel_update(context, update_id)
+
+    @app.post("/v1/tuning")
+    def tune(task: str, trials: Trials) -> Any:
+        return ask_to_tune(context, task, trials)
+
+    @app.post("/v1/tuning/cancel")
+    def cancel_tuning(task: str) -> Any:
+        return end_search(context, task)
+
+    @app.post("/v1/tuning/reset")
+    def turn_down(task: str) -> Any:
+        return reset_tuning(context, task)
 
     @app.post("/v1/promote")
     def promote(adapter: str) -> Any:

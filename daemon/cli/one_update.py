@@ -21,6 +21,9 @@ def lines_of(update: Plain) -> Iterator[str]:
     yield f"  batch: {update['batch_size']} of a pool of {update['pool_size']}, {update['attempts']} attempts crashed"
     if "start" in report:
         yield f"  start: {report['start']}"
+    if settings := report.get("settings", {}):
+        values = ", ".join(f"{name} {_setting(value)}" for name, value in settings["values"].items())
+        yield f"  settings of {settings['method']}: {values} ({settings['origin']})"
     yield from _rows(report)
     yield from _training(report.get("training", {}))
     for look in update.get("looks", ()):
@@ -107,6 +110,10 @@ def _measures(measures: Plain) -> Iterator[str]:
         error = "" if found["error"] is None else f" +- {shown(found['error'])}"
         sides = f"{shown(found['champion'])} -> {shown(found['candidate'])}"
         yield f"      {name}: {sides}, difference {shown(found['difference'])}{error}, on {found['prompts']} prompts"
+
+
+def _setting(value: float | str) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _number(value: float | None) -> str:

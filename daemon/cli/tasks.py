@@ -45,7 +45,9 @@ def tasks(
     if as_json:
         print_json(found)
         return
-    table = Table("task", "champion", "score", "score trend", "reward trend", "learners", "batch", "gate", box=None)
+    table = Table(
+        "task", "champion", "score", "score trend", "reward trend", "learners", "tuned", "batch", "gate", box=None
+    )
     for name, task in found.items():
         table.add_row(name, *_columns(task))
     out.print(table)
@@ -84,7 +86,7 @@ def _columns(task: dict[str, Any]) -> list[str]:
     batch = f"{task['batch']['have']} of {task['batch']['need']}" if task["batch"] else "-"
     gate = _gate(task["gate"]) if task.get("gate") else "off"
     trends = [trend_in_words(task["trend"][of]) for of in ("scores", "rewards")]
-    return [champion["adapter"], points(champion["score"]), *trends, learners or "-", batch, gate]
+    return [champion["adapter"], points(champion["score"]), *trends, learners or "-", task["tuned"] or "-", batch, gate]
 
 
 def _gate(gate: dict[str, Any]) -> str:

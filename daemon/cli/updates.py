@@ -1,4 +1,4 @@
-"""`adaptd updates ...`: list, show, plot, start, cancel."""
+"""`adaptd updates ...`: list, show, plot, start, cancel, tune."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ from daemon.cli.options import (
     out,
     print_json,
 )
+from daemon.cli.tune import tune
 from daemon.errors import NotFound
 from daemon.plots import check_plots, draw_update
 
 app = typer.Typer(no_args_is_help=True)
+app.command("tune")(tune)
 Number = Annotated[int, typer.Argument(help="The update's number.")]
 
 

@@ -27,7 +27,7 @@ from learners.job import HEARTBEAT, RESULT
 from learners.job_files import read_job
 from learners.training.worker import run
 
-NEEDED = ("torch", "transformers", "peft", "trl", "datasets", "accelerate", "safetensors")
+NEEDED = ("torch", "transformers", "peft", "trl", "datasets", "accelerate", "safetensors", "optuna")
 PRELOAD = ("learners.training.preload",)
 SERVER_DIED = 255  # what multiprocessing reports when it cannot learn an exit code, because the fork server is gone
 ENDING_S = 10.0

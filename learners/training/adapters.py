@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, set_seed
 
-from learners.job import ADAPTER, Lora, TrainJob
+from learners.job import ADAPTER, Lora, Model, TrainJob
 from learners.quantization import check_quantization
 from learners.training.errors import StartMissing
 
@@ -44,7 +44,16 @@ def load_model(job: TrainJob) -> Any:
 
     Raises StartMissing, and NoQuantization where 4 bits are asked for and cannot be had.
     """
-    base = _load_quantized(job.base.path) if job.model.quantization == "4bit" else load_base(job.base.path)
+    return with_adapter(base_to_train(job.base.path, job.model), job)
+
+
+def base_to_train(path: str, model: Model) -> Any:
+    """The bare model as training holds it. Raises NoQuantization."""
+    return _load_quantized(path) if model.quantization == "4bit" else load_base(path)
+
+
+def with_adapter(base: Any, job: TrainJob) -> Any:
+    """A loaded base with the adapter that the job starts from; `bare` takes it off again. Raises StartMissing."""
     set_seed(job.seed)
     if job.start.mode == "base":
         return get_peft_model(base, _configuration(job.model.lora))
@@ -54,6 +63,16 @@ def load_model(job: TrainJob) -> Any:
             f"The champion's adapter {path} lacks {' or '.join(FILES)}; restore it, or start from the base."
         )
     return PeftModel.from_pretrained(base, path, is_trainable=True)
+
+
+def bare(model: Any) -> Any:
+    """The base as it was before it had an adapter, so that the next one finds it as if freshly loaded."""
+    base = model.unload()
+    if hasattr(base, "peft_config"):
+        del base.peft_config
+    for parameter in base.parameters():
+        parameter.grad = None
+    return base
 
 
 def load_base(path: str) -> Any:

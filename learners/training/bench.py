@@ -18,7 +18,7 @@ from learners.job import Phase, TrainJob
 from learners.plan import Plan
 from learners.training.adapters import on_gpu
 from learners.training.checkpoints import PlaceKeeper, train_on
-from learners.training.readings import MIN_DEV_ROWS, BestOfDev, ProgressWriter
+from learners.training.readings import MIN_DEV_ROWS, BestOfDev, OnReading, ProgressWriter, ReadingTeller
 from learners.training.rows import Encoded
 
 SCRATCH = "trainer"
@@ -28,7 +28,8 @@ SCRATCH = "trainer"
 class Bench:
     """One phase: its rows are planned and encoded, the model is as the phase before left it.
 
-    `plan` counts the rows that were kept; `done` steps of `total` were planned for the phases before.
+    `plan` counts the rows that were kept; `done` steps of `total` were planned for the phases before. `on_reading`
+    is told of each reading of the dev fold, and may end the training by raising.
     """
 
     directory: Path
@@ -43,6 +44,7 @@ class Bench:
     total: int
     notes: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
+    on_reading: OnReading | None = None
 
     @property
     def steps(self) -> int:
@@ -71,7 +73,8 @@ def run_trainer(bench: Bench, trainer: Any, patience: int) -> Fitted:
     progress = ProgressWriter(bench.directory, bench.phase.method, bench.done, bench.total, bench.stages)
     best = BestOfDev(bench.model, bench.steps, patience) if bench.has_dev else None
     place = PlaceKeeper(bench.directory, best, bench.job.checkpoint_every_s or inf)
-    for callback in (progress, place, *([best] if best else [])):
+    telling = [ReadingTeller(bench.on_reading)] if bench.on_reading else []
+    for callback in (progress, place, *([best] if best else []), *telling):
         trainer.add_callback(callback)
     trainer.remove_callback(PrinterCallback)
     train_on(trainer, bench.directory, place, best)

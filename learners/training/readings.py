@@ -6,7 +6,7 @@ back at the end. Fewer than `MIN_DEV_ROWS` rows say nothing; then every step cou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
@@ -22,6 +22,7 @@ from learners.training.adapters import put_weights, weights_of
 
 READINGS = 6
 MIN_DEV_ROWS = 8
+OnReading = Callable[[int, float], None]  # the number of the reading, from 1, and the loss
 
 
 class ProgressWriter(TrainerCallback):
@@ -47,6 +48,17 @@ class ProgressWriter(TrainerCallback):
                     dev_loss=logs.get("eval_loss"),
                 ),
             )
+
+
+class ReadingTeller(TrainerCallback):
+    """Passes each reading of the dev fold on."""
+
+    def __init__(self, tell: OnReading) -> None:
+        self._tell, self._readings = tell, 0
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any) -> None:  # noqa: ARG002
+        self._readings += 1
+        self._tell(self._readings, metrics["eval_loss"])
 
 
 class BestOfDev(TrainerCallback):

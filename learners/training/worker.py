@@ -4,7 +4,7 @@ It leads its own session, so that it can be killed with everything it started; t
 ends at once when that fails (its directory is gone) or when the daemon that started it is dead: two workers must never
 believe in the same update. What libraries print goes to `worker.log` in the job directory, never to the daemon's log.
 
-SIGTERM asks a train job to leave off between two steps (`stopping`), and ends an evaluate job.
+SIGTERM asks a train or search job to leave off between two steps (`stopping`), and ends an evaluate job.
 
 Foreseen trouble becomes a result with `outcome: failed`; anything else ends the process with a non-zero exit code,
 which the executor reports as a crash, and may be tried again.
@@ -25,11 +25,12 @@ from pydantic import ValidationError
 
 from learners.engines.errors import EngineUnreachable
 from learners.errors import LearnerError
-from learners.job import HEARTBEAT, LOG, EvaluateJob, EvaluateResult, TrainJob, TrainResult
-from learners.job_files import read_job, write_result
+from learners.job import HEARTBEAT, LOG, EvaluateJob, EvaluateResult, SearchJob, SearchResult, TrainResult
+from learners.job_files import Job, Result, read_job, write_result
 from learners.methods import find_method
 from learners.training.errors import Outgrown
 from learners.training.stopping import Interrupted, listen
+from learners.validators import ValidatorUnavailable
 from storage.records import AdaptdError
 
 HEARTBEAT_S = 1.0
@@ -45,7 +46,7 @@ def run(directory: str) -> None:
     _log_to(path / LOG)
     beat(path)
     threading.Thread(target=_keep_beating, args=(path, os.getppid()), name="heartbeat", daemon=True).start()
-    if isinstance(read_job(path), TrainJob):
+    if not isinstance(read_job(path), EvaluateJob):
         listen()
     try:
         perform(path)
@@ -86,20 +87,26 @@ def beat(directory: Path) -> None:
     heartbeat.touch()
 
 
-def _work(directory: Path, job: TrainJob | EvaluateJob) -> TrainResult | EvaluateResult:
+def _work(directory: Path, job: Job) -> Result:
     if isinstance(job, EvaluateJob):
         evaluate = importlib.import_module("learners.training.evaluate")
         result: EvaluateResult = evaluate.run_evaluation(directory, job)
         return result
+    if isinstance(job, SearchJob):
+        searched: SearchResult = importlib.import_module("learners.training.search").run_search(directory, job)
+        return searched
     first = find_method(job.phases[0].method)
     module = importlib.import_module(f"learners.training.{first.name if first.alone else 'phases'}")
     trained: TrainResult = module.train(directory, job)
     return trained
 
 
-def _failed(job: TrainJob | EvaluateJob, error: AdaptdError) -> TrainResult | EvaluateResult:
+def _failed(job: Job, error: AdaptdError) -> Result:
     if isinstance(job, EvaluateJob):
-        return EvaluateResult(outcome="failed", reason=str(error), try_again=isinstance(error, EngineUnreachable))
+        away = isinstance(error, EngineUnreachable | ValidatorUnavailable)
+        return EvaluateResult(outcome="failed", reason=str(error), try_again=away)
+    if isinstance(job, SearchJob):
+        return SearchResult(outcome="failed", reason=str(error))
     known = isinstance(error, Outgrown)
     return TrainResult(outcome="failed", reason=str(error), candidate=job.candidate, outgrown=known)
 

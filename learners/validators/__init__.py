@@ -3,7 +3,8 @@
 One file here is one validator, found by its name: a `Settings` class and `open(settings)`, which gives an object with
 `validate(prompt, answer)`. Grammars that several files need live in sub-packages, which discovery passes over.
 A validator is deterministic, judges any text without raising, reads no network and no clock, and needs no torch:
-the evaluate worker and the daemon may both run it. `docs/add-a-learner.md` says how to add one.
+the evaluate worker and the daemon may both run it. `docs/add-a-learner.md` says how to add one. The one exception is
+`http`, which asks a service of the user's, and raises ValidatorUnavailable where that does not answer.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ class Validator(Protocol):
     """An opened validator; safe to call from several threads at once."""
 
     def validate(self, prompt: str, answer: str) -> Validated:
-        """Judge `answer` given to `prompt` (the last user turn). Never raises, whatever the two texts hold."""
+        """Judge `answer` given to `prompt` (the last user turn). Never raises, whatever the two texts hold.
+
+        Only what asks somebody else raises, ValidatorUnavailable: no score is not a score of 0.
+        """
         ...
 
 
@@ -44,6 +48,10 @@ class ValidatorModule(Protocol):
     def open(self, settings: Any) -> Validator:
         """Make the validator. Raises an AdaptdError when a setting cannot work (a schema file that is absent)."""
         ...
+
+
+class ValidatorUnavailable(AdaptdError):
+    """The root of what a validator raises that asks somebody else, and got no score. Trying again may help."""
 
 
 class UnknownValidatorError(AdaptdError):

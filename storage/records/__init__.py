@@ -20,6 +20,7 @@ from storage.records.events import (
 from storage.records.examples import Example, Fold, FoldCounts, Origin, Pair, Row, RowRole, Scalar, Target, Vote
 from storage.records.failures import FAILURE_STATES, Diagnosis, Failure, FailureState, Tally
 from storage.records.streams import Claim, DeadLetter, Poll, Raw, Stream, StreamBatch
+from storage.records.tunings import Study, StudyState, Tuning
 from storage.records.updates import (
     TERMINAL_UPDATE_STATES,
     UPDATE_STATES,
@@ -78,9 +79,12 @@ __all__ = [
     "Signal",
     "Stream",
     "StreamBatch",
+    "Study",
+    "StudyState",
     "Tally",
     "Target",
     "Thumb",
+    "Tuning",
     "Update",
     "UpdateState",
     "Validation",

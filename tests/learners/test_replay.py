@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from learners.replay import StartEvidence, choose_start, measure_row, sample_replay
+from learners.replay import StartChoice, StartEvidence, choose_start, measure_row, sample_replay, with_share
 from storage.records import Message, Origin, Row
 
 
@@ -135,3 +135,21 @@ def test_steps_that_do_not_grow_with_the_rows_fit_any_number_of_them() -> None:
     """So few passes over so many rows are less than one each."""
     many = evidence(learned_rows=5000, learned_effective=4000.0, passes=0.1)
     assert choose_start("auto", many).mode == "base"
+
+
+@pytest.mark.parametrize(
+    ("mode", "replay", "share", "kept"),
+    [
+        ("base", 40, 1.0, 40),
+        ("base", 40, 0.25, 10),
+        ("base", 3, 0.1, 1),
+        ("champion", 40, 0.25, 20),
+        ("champion", 8, 0.5, 8),
+    ],
+)
+def test_a_share_of_the_replay_is_kept_and_from_the_champion_no_less_than_is_new(
+    mode: Literal["base", "champion"], replay: int, share: float, kept: int
+) -> None:
+    found = with_share(StartChoice(mode, replay, "why"), share, batch_rows=20)
+    assert found.replay == kept
+    assert ("replayed (share" in found.reason) == (kept != replay)

@@ -162,6 +162,16 @@ def test_an_engine_that_is_away_fails_the_job_which_may_be_tried_again(
     assert "cannot be reached" in result.reason
 
 
+def test_a_validators_service_that_is_away_fails_the_job_which_may_be_tried_again(
+    tmp_path: Path, engine: type[FakeEngine]
+) -> None:
+    """Scores of 0 would let the network judge."""
+    settings = {"url": "http://127.0.0.1:9/", "attempts": 1}
+    result = evaluated(tmp_path, CHAMPION, ValidatorChoice(name="http", settings=settings))
+    assert (result.outcome, result.try_again) == ("failed", True)
+    assert "validator http: http://127.0.0.1:9/ does not answer" in result.reason
+
+
 def test_settings_that_cannot_be_fail_the_job_for_good(tmp_path: Path, engine: type[FakeEngine]) -> None:
     result = evaluated(tmp_path, CHAMPION, ValidatorChoice(name="json_schema", settings={"shema": 1}))
     assert (result.outcome, result.try_again) == ("failed", False)

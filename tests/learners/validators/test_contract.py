@@ -47,11 +47,15 @@ def assert_well_formed(said: Validated) -> None:
 def test_every_file_in_the_folder_is_a_validator() -> None:
     folder = Path(learners.validators.__file__).parent
     assert set(NAMES) == {path.stem for path in folder.glob("*.py")} - {"__init__"}
-    assert {"mermaid_erd", "json_schema"} <= set(validators())
+    assert {"mermaid_erd", "json_schema", "python_syntax", "sql", "regex", "length", "exact", "http"} <= set(
+        validators()
+    )
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(UnknownValidatorError, match=r"no validator 'mermaid'; set .* to one of: json_schema,"):
+    with pytest.raises(
+        UnknownValidatorError, match=r"no validator 'mermaid'; set .* to one of: exact, http, json_schema,"
+    ):
         open_validator("mermaid")
 
 

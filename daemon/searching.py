@@ -1,0 +1,327 @@
+"""Searches of settings: begun when the daemon is idle, given up at once when it is not, gone on with later.
+
+One search job runs at a time, over all tasks. It belongs to no update, so it is not in the store's list of jobs: the
+study is, with how far it has come. Whatever ends a job (an update, a restart, a crash), its finished trials are in
+Optuna's journal, and the next job goes on from there. Called from the scheduler thread alone, except `words`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection
+
+from daemon.config import Config, TaskConfig
+from daemon.executors import Executor, Handle
+from daemon.search_material import SearchMaterial, gather_to_search
+from daemon.studies import journal_of, name_of, open_study
+from daemon.tuned import configured_values, why_not
+from learners import job as contract
+from learners.job_files import last_progress, read_result, write_job, write_rows
+from learners.tuner import (
+    MOST_CRASHES,
+    SEEDS,
+    Adoption,
+    Idleness,
+    differ,
+    in_words,
+    is_due,
+    judge,
+    may_search,
+)
+from storage import decisions, tunings
+from storage.records import Decision, Study, StudyState
+from storage.store import Store
+
+log = structlog.get_logger(__name__)
+
+TEXTS = (contract.ROWS, contract.DEV_ROWS, "trial")
+
+
+@dataclass(frozen=True)
+class _Search:
+    """The job at work: the trainings that it may do, and how many trials the study had when it began."""
+
+    study: Study
+    handle: Handle
+    cost: int
+    begun: int
+
+
+class Searching:
+    """See above. `monotonic` is a clock in seconds that never goes back."""
+
+    def __init__(
+        self,
+        store: Store,
+        artifacts: Path,
+        executor: Executor,
+        base: contract.Base,
+        config: Callable[[], Config],
+        clock: Callable[[], datetime],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store, self._executor, self._base = store, executor, base
+        self._config, self._clock, self._monotonic = config, clock, monotonic
+        self._jobs, self._studies = artifacts / "jobs", artifacts / "studies"
+        self._search: _Search | None = None
+        self._quiet_since_s: float | None = None
+        self._last_s: float | None = None
+        self._used = 0
+        self._words: dict[str, str] = {}
+        for left in self._jobs.glob("search-*"):  # by a daemon that died; they hold users' texts
+            shutil.rmtree(left, ignore_errors=True)
+
+    def words(self, task: str) -> str:
+        """What the search of a task is at, or waits for. Safe from any thread."""
+        return self._words.get(task, "off")
+
+    def tick(self, tasks: Sequence[TaskConfig], busy: str, *, look: bool = True) -> None:
+        """The next due thing; `busy` says what else is at work, and `look` that a search may begin."""
+        on = {task.name: task for task in tasks if task.learners.hyperparameters}
+        for gone in self._words.keys() - on.keys():
+            del self._words[gone]
+        if self._search is not None:
+            self._watch(self._search, on, busy)
+        if busy:
+            self._quiet_since_s, self._used, self._last_s = None, 0, None
+        elif self._quiet_since_s is None:
+            self._quiet_since_s = self._monotonic()
+        if self._search is None and look:
+            self._begin(on, busy)
+
+    def stop(self) -> None:
+        """The daemon ends: the search too; the next daemon goes on with its study."""
+        if self._search is not None:
+            self._give_way(self._search, "the daemon was stopped")
+
+    # A search at work.
+
+    def _watch(self, search: _Search, on: dict[str, TaskConfig], busy: str) -> None:
+        task, study = on.get(search.study.task), self._store.read(lambda tx: _study(tx, search.study))
+        if busy or task is None or study is None:
+            self._give_way(search, busy or ("it was ended by hand" if task else "learners.hyperparameters is off"))
+            return
+        search = self._search = replace(search, study=self._follow(search, study))
+        status = self._executor.poll(search.handle)
+        if status.state == "running" and (status.heartbeat_age_s or 0.0) <= self._config().updates.heartbeat_limit:
+            return
+        if status.state == "running":
+            self._executor.cancel(search.handle)
+        ended_well = status.state == "done"
+        self._end(search, search.cost if ended_well else max(1, search.study.done - search.begun))
+        result = read_result(search.handle.directory) if ended_well else None
+        if isinstance(result, contract.SearchResult):
+            self._take(search, task, result)
+        else:
+            self._crashed(search, status.reason or "no heartbeat")
+
+    def _give_way(self, search: _Search, reason: str) -> None:
+        """Killed, not asked: a finished trial is on disk, and an unfinished one is not worth an update's wait."""
+        self._executor.cancel(search.handle)
+        study = self._store.read(lambda tx: _study(tx, search.study))
+        if study is not None:
+            self._follow(search, study)
+        self._end(search, 0)
+        self._words[search.study.task] = f"study {search.study.study_id} gave way: {reason}"
+        log.info("search gave way", task=search.study.task, study=search.study.study_id, reason=reason)
+
+    def _follow(self, search: _Search, study: Study) -> Study:
+        """Writes down how many trials have ended. That it was the last, and which did best, only the result says."""
+        progress = last_progress(search.handle.directory)
+        done = 0 if progress is None else min(progress.done, study.wanted - 1)
+        if study.done >= study.wanted or done <= study.done:
+            return study
+        words = f"study {study.study_id}: {done} of {study.wanted} trials"
+        self._words[study.task] = words
+        return self._change(study, "open", done=done)
+
+    def _end(self, search: _Search, used: int) -> None:
+        self._search, self._last_s = None, self._monotonic()
+        self._used += used
+        for name in TEXTS:
+            path = search.handle.directory / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+    # What it came to.
+
+    def _take(self, search: _Search, task: TaskConfig, result: contract.SearchResult) -> None:
+        study = search.study
+        if result.outcome == "failed":
+            self._crashed(search, result.reason)
+        elif result.pairs:
+            self._conclude(study, task, judge(_numbers(result.pairs), task.hyperparameters), result)
+        else:
+            best = result.best.model_dump() if result.best else {}
+            self._change(study, "open", done=result.finished, best=best, crashes=0, reason=result.reason)
+
+    def _crashed(self, search: _Search, reason: str) -> None:
+        """Tried again a bounded number of times, so that a broken setting does not fill every idle hour; one that got
+        on (its time was over, say) counts as the first."""
+        study = search.study
+        crashes = 1 if study.done > search.begun else study.crashes + 1
+        log.warning("search lost", task=study.task, study=study.study_id, reason=reason, attempt=crashes)
+        if crashes < MOST_CRASHES:
+            self._change(study, "open", crashes=crashes, reason=reason)
+            return
+        self._store.write(lambda tx: self._settle(tx, study, "failed", f"{crashes} search jobs failed: {reason}"))
+
+    def _conclude(self, study: Study, task: TaskConfig, found: Adoption, result: contract.SearchResult) -> None:
+        settings = dict(study.best["settings"])
+        words = f"{in_words(settings)} against {in_words(self._in_force(task, study))}: {found.reason}"
+
+        def change(tx: Connection) -> None:
+            if found.won:
+                tunings.adopt(
+                    tx,
+                    study.task,
+                    study.method,
+                    study.base_hash,
+                    settings=settings,
+                    configured=configured_values(task, study.method),
+                    reason=words,
+                    now=self._clock(),
+                    study_id=study.study_id,
+                    evidence={"gain": found.gain, "objective": result.objective, "pairs": _numbers(result.pairs)},
+                )
+            self._settle(tx, study, "adopted" if found.won else "kept", words)
+
+        self._store.write(change)
+
+    def _settle(self, tx: Connection, study: Study, state: StudyState, words: str) -> None:
+        now = self._clock()
+        tunings.change_study(tx, study, state, now, reason=words)
+        decisions.record(tx, Decision(now, "tuning", f"{state}: {words}", study.task, f"study {study.study_id}"))
+
+    def _change(self, study: Study, state: StudyState, **values: Any) -> Study:
+        return self._store.write(lambda tx: tunings.change_study(tx, study, state, self._clock(), **values))
+
+    # The next one.
+
+    def _begin(self, on: dict[str, TaskConfig], busy: str) -> None:
+        now_s = self._monotonic()
+        for task in self._in_turn(on):
+            since = now_s if self._quiet_since_s is None else self._quiet_since_s
+            last_s = None if self._last_s is None else now_s - self._last_s
+            found = may_search(Idleness(busy, now_s - since, self._used, last_s), task.hyperparameters)
+            if found.trials and self._used >= task.hyperparameters.at_once:
+                self._used = 0
+            self._words[task.name] = found.reason
+            if found.trials and self._start(task, found.trials):
+                return
+
+    def _in_turn(self, on: dict[str, TaskConfig]) -> list[TaskConfig]:
+        """The task whose study has waited longest comes first, then those without one."""
+        studies = {name: self._store.read(lambda tx, name=name: tunings.open_study_of(tx, name)) for name in on}  # type: ignore[misc]
+        waiting = sorted((study for study in studies.values() if study), key=lambda study: study.changed_at)
+        return [on[study.task] for study in waiting] + [task for name, task in on.items() if studies[name] is None]
+
+    def _start(self, task: TaskConfig, allowed: int) -> bool:
+        """Whether a search of this task was begun."""
+        material = self._store.read(lambda tx: gather_to_search(tx, task, self._clock()))
+        study = self._store.read(lambda tx: tunings.open_study_of(tx, task.name))
+        if isinstance(material, str):
+            self._words[task.name] = f"waits: {material}"
+            return False
+        if study is not None and (study.method, study.base_hash) != (material.method, self._base.hash):
+            words = f"it was for {study.method}, on the base of then"
+            self._store.write(lambda tx, study=study: self._settle(tx, study, "cancelled", words))  # type: ignore[misc]
+            study = None
+        study = study or self._open(task, material)
+        if study is None:
+            return False
+        job = self._next_job(task, study, material, allowed)
+        if job is not None:
+            self._submit(study, job, material)
+        return job is not None
+
+    def _open(self, task: TaskConfig, material: SearchMaterial) -> Study | None:
+        """A study that begins by itself, where one is due."""
+        studies = self._store.read(lambda tx: tunings.list_studies(tx, task.name, limit=1))
+        rows = len(material.rows)
+        if not is_due(rows, task.batching.min, studies[0].rows if studies else None):
+            self._words[task.name] = f"study {studies[0].study_id} is {studies[0].state}; the next when rows have grown"
+            return None
+        wanted = task.hyperparameters.trials
+        return self._store.write(lambda tx: open_study(tx, task, material, self._base.hash, wanted, self._clock()))
+
+    def _next_job(
+        self, task: TaskConfig, study: Study, material: SearchMaterial, allowed: int
+    ) -> contract.SearchJob | None:
+        """Trials while some are wanted, then the comparison; None where this period is too short or all is said."""
+        job = self._job(task, study, material)
+        if study.done < study.wanted:
+            return job.model_copy(update={"trials": min(allowed, study.wanted - study.done)})
+        against = self._in_force(task, study)
+        if not study.best or not differ(study.best["settings"], against):
+            words = f"nothing did better than {in_words(against)} in {study.done} trials"
+            self._store.write(lambda tx: self._settle(tx, study, "kept", words))
+            return None
+        if allowed < 2 * SEEDS:
+            self._words[task.name] = f"study {study.study_id}: the comparison waits for the next idle period"
+            return None
+        seeds = tuple(job.seed + number for number in range(1, SEEDS + 1))
+        comparison = contract.Comparison(settings=study.best["settings"], against=against, seeds=seeds)
+        return job.model_copy(update={"comparison": comparison})
+
+    def _job(self, task: TaskConfig, study: Study, material: SearchMaterial) -> contract.SearchJob:
+        config = self._config()
+        champion = material.champion
+        from_champion = config.updates.start == "champion" and champion is not None and champion.directory
+        path = self._studies.parent / champion.directory if champion and from_champion and champion.directory else None
+        return contract.SearchJob(
+            task=task.name,
+            threads=config.updates.threads,
+            time_limit_s=config.updates.time_limit,
+            method=study.method,
+            settings=getattr(task, study.method).model_dump(),
+            study=contract.StudyPlace(path=str(journal_of(self._studies, task.name)), name=name_of(study)),
+            knobs=tuple(contract.Knob.model_validate(knob) for knob in study.knobs),
+            start_from=self._in_force(task, study),
+            trials=0,
+            wanted=study.wanted,
+            seed=config.updates.seed + 1000 * study.study_id,
+            base=self._base,
+            start=contract.Start(mode="champion" if path else "base", adapter_path=str(path) if path else None),
+            model=contract.Model.model_validate(config.model.model_dump(include={"max_context", "lora"})),
+            learners={name: own.model_dump() for name, own in task.hooks.items() if task.learners.on(name)},
+            validator=task.validator and contract.ValidatorChoice(**task.validator.model_dump()),
+        )
+
+    def _in_force(self, task: TaskConfig, study: Study) -> dict[str, float]:
+        """The knobs as they stand now: as tuned, else as configured when the study was opened."""
+        configured = {str(knob["name"]): float(knob["configured"]) for knob in study.knobs}
+        tuning = self._store.read(lambda tx: tunings.newest_tuning(tx, task.name))
+        if tuning is None or tuning.method != study.method or why_not(task, tuning, self._base.hash):
+            return configured
+        return {name: float(tuning.settings.get(name, value)) for name, value in configured.items()}
+
+    def _submit(self, study: Study, job: contract.SearchJob, material: SearchMaterial) -> None:
+        folder = self._jobs / f"search-{study.study_id}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        write_rows(folder / contract.ROWS, material.rows)
+        write_rows(folder / contract.DEV_ROWS, material.dev)
+        write_job(folder, job)
+        cost = 2 * SEEDS if job.comparison else job.trials
+        self._search = _Search(study, self._executor.submit(folder), cost, study.done)
+        what = f"a comparison over {SEEDS} seeds" if job.comparison else f"{study.done} of {study.wanted} trials"
+        self._words[study.task] = f"study {study.study_id}: {what}"
+
+
+def _study(tx: Connection, study: Study) -> Study | None:
+    """As it stands, while it is open."""
+    found = tunings.get_study(tx, study.study_id)
+    return found if found is not None and found.state == "open" else None
+
+
+def _numbers(pairs: Sequence[contract.SeedPair]) -> list[tuple[float, float]]:
+    """(in force, proposed), of those seeds that gave both."""
+    return [(pair.against, pair.settings) for pair in pairs if pair.against is not None and pair.settings is not None]

@@ -1,0 +1,168 @@
+"""A study in Optuna's journal, made so that a worker may die at any moment.
+
+The journal is a file to which Optuna only appends; one worker at a time writes to it. A worker that is killed can
+leave three things behind, which the next one puts right: half a line, a lock that nobody holds, and a trial that runs
+for ever. So a kill costs one trial. Optuna's own tools read the file: `optuna-dashboard FILE`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from math import isfinite
+from pathlib import Path
+from typing import Final
+
+import optuna
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.pruners import MedianPruner
+from optuna.samplers import TPESampler
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from optuna.trial import TrialState, create_trial
+
+from learners.job import BestTrial, Knob, StudyPlace
+
+LOCK_GRACE_S: Final = 3  # a lock older than this belongs to a worker that was killed; Optuna warns below 3
+STARTUP_TRIALS: Final = 6  # drawn at random before the sampler has something to go by
+FINISHED: Final = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+class Pruned(Exception):
+    """The trial does worse than half of those before it did at this point."""
+
+
+class Trials:
+    """The trials of one study: asks Optuna what to try, and tells it what came of it."""
+
+    def __init__(self, place: StudyPlace, knobs: tuple[Knob, ...], start_from: Mapping[str, float], seed: int) -> None:
+        self._storage = _storage(Path(place.path))
+        self._spaces: dict[str, BaseDistribution] = {knob.name: _space(knob) for knob in knobs}
+        # A sampler begins anew in each worker; with one seed for all it would propose the same again.
+        self._study = optuna.create_study(
+            storage=self._storage, study_name=place.name, load_if_exists=True, direction="minimize"
+        )
+        begun = len(self._study.get_trials(deepcopy=False))
+        self._study.sampler = TPESampler(seed=seed + begun, n_startup_trials=STARTUP_TRIALS)
+        self._study.pruner = MedianPruner(n_startup_trials=STARTUP_TRIALS, n_warmup_steps=2)
+        self.lost, self.pruned = self._give_up_lost(), 0
+        if not begun and start_from:
+            self._study.enqueue_trial({name: _in(knob, start_from) for name, knob in _by_name(knobs)})
+
+    def _give_up_lost(self) -> int:
+        """Trials of a worker that died. Only one worker has a study, so whatever runs is nobody's."""
+        running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        for trial in running:
+            self._study.tell(trial.number, state=TrialState.FAIL)
+        return len(running)
+
+    @property
+    def finished(self) -> int:
+        return len(self._study.get_trials(deepcopy=False, states=FINISHED))
+
+    @property
+    def best(self) -> BestTrial | None:
+        if not self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+            return None
+        trial = self._study.best_trial
+        assert trial.value is not None, "a complete trial has its value"
+        return BestTrial(number=trial.number, value=trial.value, settings=dict(trial.params))
+
+    @contextmanager
+    def next(self) -> Iterator[_Trial]:
+        """One trial; it ends as what is said inside, as pruned, or, where something else is raised, as failed."""
+        trial = _Trial(self._study.ask(self._spaces))
+        try:
+            yield trial
+        except Pruned:
+            self.pruned += 1
+            self._study.tell(trial.number, state=TrialState.PRUNED)
+        except BaseException:
+            self._study.tell(trial.number, state=TrialState.FAIL)
+            raise
+        else:
+            self._tell(trial)
+
+    def _tell(self, trial: _Trial) -> None:
+        if trial.value is None or not isfinite(trial.value):
+            self._study.tell(trial.number, state=TrialState.FAIL)
+        else:
+            self._study.tell(trial.number, trial.value)
+
+
+class _Trial:
+    """Settings to try; put what came of them into `value`."""
+
+    def __init__(self, trial: optuna.Trial) -> None:
+        self._trial = trial
+        self.number = trial.number
+        self.settings: dict[str, float] = dict(trial.params)
+        self.value: float | None = None
+
+    def reading(self, number: int, loss: float) -> None:
+        """Of the dev fold, while it trains. Raises Pruned."""
+        if not isfinite(loss):
+            raise Pruned
+        self._trial.report(loss, number)
+        if self._trial.should_prune():
+            raise Pruned
+
+
+class Pairs:
+    """What comparisons came to, by seed, kept beside the study under a name of its own."""
+
+    def __init__(self, place: StudyPlace) -> None:
+        self._study = optuna.create_study(
+            storage=_storage(Path(place.path)), study_name=place.name, load_if_exists=True, directions=["minimize"] * 2
+        )
+
+    def found(self, settings: Mapping[str, float], against: Mapping[str, float]) -> dict[int, tuple[float, float]]:
+        """(against, settings) by seed, of those that were finished for these two."""
+        kept = {}
+        for trial in self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+            told = trial.user_attrs
+            if told["settings"] == dict(settings) and told["against"] == dict(against):
+                kept[int(told["seed"])] = (trial.values[0], trial.values[1])
+        return kept
+
+    def keep(
+        self, settings: Mapping[str, float], against: Mapping[str, float], seed: int, values: tuple[float, float]
+    ) -> None:
+        told = {"seed": seed, "settings": dict(settings), "against": dict(against)}
+        self._study.add_trial(create_trial(values=list(values), user_attrs=told))
+
+
+def _storage(path: Path) -> JournalStorage:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _mend(path)
+    return JournalStorage(JournalFileBackend(str(path), JournalFileSymlinkLock(str(path), LOCK_GRACE_S)))
+
+
+def _mend(path: Path) -> None:
+    """Cuts off half a line at the end: what is appended behind it could never be read again."""
+    if not path.exists():
+        return
+    with path.open("rb+") as file:
+        text = file.read()
+        whole = text.rfind(b"\n") + 1
+        if whole < len(text):
+            file.truncate(whole)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _space(knob: Knob) -> BaseDistribution:
+    if knob.whole:
+        return IntDistribution(int(knob.low), int(knob.high), log=knob.log)
+    return FloatDistribution(knob.low, knob.high, log=knob.log)
+
+
+def _by_name(knobs: tuple[Knob, ...]) -> Iterator[tuple[str, Knob]]:
+    return ((knob.name, knob) for knob in knobs)
+
+
+def _in(knob: Knob, values: Mapping[str, float]) -> float:
+    value = min(knob.high, max(knob.low, values.get(knob.name, knob.configured)))
+    return int(value) if knob.whole else value
