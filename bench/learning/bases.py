@@ -1,0 +1,144 @@
+"""The bases that learners start from: trained from a recipe, cached, and known by what they score.
+
+`bases.json` holds each base's recipe and what was recorded when it was frozen: the hash of its files, and score, edge
+pass and generic share on the dev seeds. Training in floating point may differ between machines, so a base that is
+trained elsewhere is held to the bands of `BANDS` first, and a hash that differs is said in every result.
+
+    python -m bench.learning.bases                  trains what is missing and compares with the record
+    python -m bench.learning.bases --freeze         measures all and writes the record
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+from examples.erd.base import default_cache_dir, make_once, train_aside
+from learners.base import base_hash
+
+HERE = Path(__file__).parent
+RECORD = HERE / "bases.json"
+ROOT = HERE.parents[1]
+_SOURCES = (
+    *("examples/erd/world.py", "examples/erd/tokenizer.py", "examples/erd/pretraining.py", "examples/erd/recipe.py"),
+    *("bench/learning/pretraining.py", "bench/learning/tasks/__init__.py"),
+)
+
+
+class Band(NamedTuple):
+    """Points of 100: what is wanted and by how much it may differ."""
+
+    wanted: float
+    within: float
+
+    def holds(self, value: float) -> bool:
+        """`value` in [0, 1]."""
+        return abs(100 * value - self.wanted) <= self.within
+
+
+SCORES = {"strong": Band(70, 2), "weak": Band(53, 2)}
+EDGE, GENERIC = Band(40, 5), Band(20, 5)
+
+
+class BaseRecipe(BaseModel):
+    """What decides a base's weights. `faults` by name: in which share of homes each is likely (`tasks.Faults`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    task: str
+    name: str
+    steps: int
+    faults: dict[str, float]
+    rare_share: float = 0.12
+    seed: int = 0
+
+
+class Measured(BaseModel):
+    """Shares in [0, 1], means over prompts and dev seeds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    score: float
+    edge: float
+    generic: float
+    hash: str
+
+
+class BaseRecord(BaseModel):
+    """One base in the record; `frozen` is None until it has been measured."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    recipe: BaseRecipe
+    frozen: Measured | None = None
+
+
+def recorded() -> dict[str, BaseRecord]:
+    """Every base of the record, by `task/name`."""
+    found = json.loads(RECORD.read_text(encoding="utf-8"))
+    return {name: BaseRecord.model_validate(record) for name, record in found.items()}
+
+
+def ensure(recipe: BaseRecipe, cache_dir: Path | None = None) -> Path:
+    """The base's folder; trains it, one or two minutes of CPU, where it is not there yet. Raises BaseNotTrained."""
+    folder = (cache_dir or default_cache_dir()).absolute()
+    target = folder / f"bench-{recipe.task}-{recipe.name}-{recipe_hash(recipe)}"
+    options = ["--recipe", recipe.model_dump_json()]
+    make_once(target, lambda: train_aside(target, "bench.learning.pretraining", options))
+    return target
+
+
+def recipe_hash(recipe: BaseRecipe) -> str:
+    """Twelve hex digits over the recipe and the files that make the training texts."""
+    digest = hashlib.sha256(recipe.model_dump_json().encode())
+    for source in (*_SOURCES, f"bench/learning/tasks/{recipe.task}.py"):
+        digest.update((ROOT / source).read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def misses(name: str, found: Measured) -> list[str]:
+    """Which bands a base is outside of, in words; `name` is its own name."""
+    bands = {"score": SCORES[name], "edge": EDGE, "generic": GENERIC}
+    return [
+        f"{what} {100 * getattr(found, what):.1f}, wanted {band.wanted:.0f} +- {band.within:.0f}"
+        for what, band in bands.items()
+        if not band.holds(getattr(found, what))
+    ]
+
+
+def _measure(recipe: BaseRecipe) -> Measured:
+    from bench.learning.gym import Gym  # loads torch
+    from bench.learning.seeds import DEV
+
+    folder = ensure(recipe)
+    gym = Gym(recipe.task, folder)
+    found = [gym.base_metrics(seed) for seed in DEV]
+    means = {what: sum(getattr(one, what) for one in found) / len(found) for what in ("score", "edge", "generic")}
+    return Measured(**{what: round(value, 4) for what, value in means.items()}, hash=base_hash(folder))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.learning.bases", description="Train and check the bases.")
+    parser.add_argument("--freeze", action="store_true", help="write what was measured into bases.json")
+    parser.add_argument("names", nargs="*", help="only these, as task/name")
+    options = parser.parse_args()
+    records, outside = recorded(), 0
+    for name, record in records.items():
+        if options.names and name not in options.names:
+            continue
+        found, wrong = _measure(record.recipe), []
+        wrong = misses(record.recipe.name, found)
+        outside += bool(wrong)
+        same = "" if record.frozen is None or record.frozen.hash == found.hash else "; another hash than the record's"
+        print(f"{name}: {found.model_dump_json(exclude={'hash'})} {'; '.join(wrong) or 'in its bands'}{same}", flush=True)
+        records[name] = record.model_copy(update={"frozen": found})
+    if options.freeze:
+        text = json.dumps({name: record.model_dump() for name, record in records.items()}, indent=2)
+        RECORD.write_text(text + "\n", encoding="utf-8")
+    raise SystemExit(1 if outside else 0)
+
+
+if __name__ == "__main__":
+    main()
