@@ -81,8 +81,6 @@ class Line:
 
     def update(self, batch: Batch, *, gated: bool, start: StartChoice | None = None) -> None:
         """Train a candidate, judge it, and put it in the champion's place or drop it."""
-        hostile = sum(told.hostile for told in batch.chosen)
-        self.hostile_share.append(round(hostile / max(1, len(batch.chosen)), 4))
         if not batch.rows:
             self.verdicts.append("no batch")
             return
@@ -90,13 +88,21 @@ class Line:
         choice = start or self.choose(batch)
         try:
             ended = run_update(
-                self.gym, batch, self.setting, self.config, seed, learned=self.learned, start=choice,
+                self.gym,
+                batch,
+                self.setting,
+                self.config,
+                seed,
+                learned=self.learned,
+                start=choice,
                 champion=self.champion,
             )
         except TrainingFailed:
             self.verdicts.append("failed")
             return
         self.cpu_s += ended.cpu_s
+        hostile = sum(told.hostile for told in ended.trained_on)
+        self.hostile_share.append(round(hostile / max(1, len(ended.trained_on)), 4))
         verdict = self._judge(ended, seed).verdict if gated else "promote"
         self.verdicts.append(verdict)
         self._conclude(ended, batch, promoted=verdict == "promote")
@@ -132,9 +138,7 @@ class Line:
         after = self.gym.replies(asks, ended.trained.adapter)
         rows = [self._gate_row(at, ask, *said) for at, (ask, *said) in enumerate(zip(asks, after, before, strict=True))]
         texts = [row.completion for row in (*self.learned, *ended.batch.rows) if row.role == "target"]
-        return judge(
-            rows, (), task.gate, seed, max_share_per_user=task.batching.max_share_per_user, human_texts=texts
-        )
+        return judge(rows, (), task.gate, seed, max_share_per_user=task.batching.max_share_per_user, human_texts=texts)
 
     def _gate_row(self, at: int, ask: Ask, candidate: Reply, champion: Reply) -> GateRow:
         return GateRow(

@@ -13,21 +13,23 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import random
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from bench.learning.tasks import Faults, find_task
 from examples.erd.base import default_cache_dir, make_once, train_aside
+from examples.erd.world import Pool
 from learners.base import base_hash
 
 HERE = Path(__file__).parent
 RECORD = HERE / "bases.json"
 ROOT = HERE.parents[1]
-_SOURCES = (
-    *("examples/erd/world.py", "examples/erd/tokenizer.py", "examples/erd/pretraining.py", "examples/erd/recipe.py"),
-    *("bench/learning/pretraining.py", "bench/learning/tasks/__init__.py"),
-)
+_SOURCES = tuple(f"examples/erd/{name}.py" for name in ("tokenizer", "pretraining", "recipe"))
+_SAMPLE = 500  # training texts that stand for all of them in the folder's name
 
 
 class Band(NamedTuple):
@@ -91,11 +93,19 @@ def ensure(recipe: BaseRecipe, cache_dir: Path | None = None) -> Path:
 
 
 def recipe_hash(recipe: BaseRecipe) -> str:
-    """Twelve hex digits over the recipe and the files that make the training texts."""
+    """Twelve hex digits over the recipe, a sample of the texts it makes, and the code that trains on them."""
     digest = hashlib.sha256(recipe.model_dump_json().encode())
-    for source in (*_SOURCES, f"bench/learning/tasks/{recipe.task}.py"):
+    digest.update(repr(pairs_of(recipe, _SAMPLE)).encode())
+    for source in _SOURCES:
         digest.update((ROOT / source).read_bytes())
     return digest.hexdigest()[:12]
+
+
+def pairs_of(recipe: BaseRecipe, count: int) -> list[tuple[str, str]]:
+    """The first prompts that the base is trained on, with their faulty answers."""
+    task, faults, rng = find_task(recipe.task), Faults(recipe.faults), random.Random(recipe.seed)
+    asks = task.asks(Pool.PRETRAINING, recipe.seed, recipe.rare_share, distinct=False)
+    return [(ask.prompt, task.faulty_answer(ask, faults, rng)) for ask in islice(asks, count)]
 
 
 def misses(name: str, found: Measured) -> list[str]:
@@ -113,8 +123,8 @@ def _measure(recipe: BaseRecipe) -> Measured:
     from bench.learning.seeds import DEV
 
     folder = ensure(recipe)
-    gym = Gym(recipe.task, folder)
-    found = [gym.base_metrics(seed) for seed in DEV]
+    with Gym(recipe.task, folder) as gym:
+        found = [gym.base_metrics(seed) for seed in DEV]
     means = {what: sum(getattr(one, what) for one in found) / len(found) for what in ("score", "edge", "generic")}
     return Measured(**{what: round(value, 4) for what, value in means.items()}, hash=base_hash(folder))
 
@@ -132,7 +142,9 @@ def main() -> None:
         wrong = misses(record.recipe.name, found)
         outside += bool(wrong)
         same = "" if record.frozen is None or record.frozen.hash == found.hash else "; another hash than the record's"
-        print(f"{name}: {found.model_dump_json(exclude={'hash'})} {'; '.join(wrong) or 'in its bands'}{same}", flush=True)
+        print(
+            f"{name}: {found.model_dump_json(exclude={'hash'})} {'; '.join(wrong) or 'in its bands'}{same}", flush=True
+        )
         records[name] = record.model_copy(update={"frozen": found})
     if options.freeze:
         text = json.dumps({name: record.model_dump() for name, record in records.items()}, indent=2)

@@ -135,5 +135,3 @@ def write_cell(folder: Path, cell: Cell, found: dict[str, Any]) -> None:
 def read_cells(folder: Path) -> list[dict[str, Any]]:
     """Every result in the folder, in the order of their paths."""
     return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob("*.json"))]
-
-

@@ -41,8 +41,16 @@ def run_drift(gym: Gym, record: BaseRecord, cell: Cell, updates: int = UPDATES) 
     read = [_read(line, 0, first)]
     for number in range(updates):
         asks = _asks_of(gym, Pool.EVENTS, 1000 * cell.seed + number, number, updates, TOLD)
-        told = tell(gym.task, Faults(record.recipe.faults), asks, line.answers(asks), crowd, cell.seed + number, NOW,
-                    prefix=f"u{number}-")
+        told = tell(
+            gym.task,
+            Faults(record.recipe.faults),
+            asks,
+            line.answers(asks),
+            crowd,
+            cell.seed + number,
+            NOW,
+            prefix=f"u{number}-",
+        )
         batch = pick_batch(told, setting, config, gym.task.name, NOW)
         line.update(batch, gated=point.name == "drift-product", start=on if line.champion else None)
         if (number + 1) % READ_EVERY == 0:

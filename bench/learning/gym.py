@@ -11,13 +11,14 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from unittest.mock import patch
 
 import transformers.trainer
 from transformers import TrainerCallback
@@ -31,11 +32,11 @@ from learners import job as contract
 from learners.base import base_hash
 from learners.engines.local.model import Model, ModelLimits
 from learners.engines.wire import Sampling
-from learners.job_files import read_plan, read_result, write_job, write_rows
+from learners.job_files import read_plan, read_result, write_job, write_pool, write_rows
 from learners.plan import Plan
 from learners.preference import PhaseRows, rows_to_judge_by, rows_to_train
 from learners.router import Methods
-from learners.training import phases as product_phases
+from learners.training import planning
 from learners.training.adapters import write_adapter
 from learners.training.worker import perform
 from storage.records import Message
@@ -73,6 +74,16 @@ class Gym:
         self._scratch = tempfile.TemporaryDirectory(prefix="adaptd-gym-")
         self._jobs = 0
         self.answered = lru_cache(maxsize=64)(self._answered)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Removes every job directory."""
+        self._scratch.cleanup()
 
     def asks(self, pool: Pool, seed: int, count: int, rare_share: float) -> tuple[Ask, ...]:
         """The first of a pool's asks; always the same for the same arguments."""
@@ -123,13 +134,21 @@ class Gym:
         seed: int,
         *,
         start: Path | None = None,
-        learners: contract.LearnersOn | None = None,
+        learners: Mapping[str, dict[str, Any]] | None = None,
+        pool: Sequence[contract.Pooled] = (),
+        limits: contract.BatchLimits | None = None,
         arrival: bool = False,
         look_every: int | None = None,
     ) -> Trained:
-        """One train job on those phases, from the base or from the adapter `start`. Raises TrainingFailed."""
+        """One train job on those phases, from the base or from the adapter `start`; with `pool`, the worker chooses the
+        batch within `limits`. Raises TrainingFailed."""
         folder = self._new_folder()
-        self._write(folder, phases, methods, seed, start, learners or contract.LearnersOn())
+        job = self._write(folder, phases, methods, seed, start).model_copy(
+            update={"learners": dict(learners or {}), "batch": limits if pool else None}
+        )
+        if pool:
+            write_pool(folder, pool)
+        write_job(folder, job)
         looks = _Looks(folder, look_every)
         began = time.process_time()
         with _in_order_of_arrival(arrival), _called_in_every_trainer(looks):
@@ -159,9 +178,8 @@ class Gym:
         methods: Methods,
         seed: int,
         start: Path | None,
-        learners: contract.LearnersOn,
-    ) -> None:
-        """As `daemon.training` writes it."""
+    ) -> contract.TrainJob:
+        """Rows and job as `daemon.training` writes them."""
         settings = {method.name: settings.model_dump() for method, settings in methods}
         rows, dev = [rows_to_train(phase) for phase in phases], [rows_to_judge_by(phase) for phase in phases]
         told = tuple(
@@ -170,7 +188,7 @@ class Gym:
         )
         write_rows(folder / contract.ROWS, [row for mine in rows for row in mine])
         write_rows(folder / contract.DEV_ROWS, [row for judging in dev for row in judging])
-        job = contract.TrainJob(
+        return contract.TrainJob(
             task=self.task.name,
             update_id=self._jobs,
             threads=self._threads,
@@ -180,9 +198,7 @@ class Gym:
             base=self.base,
             start=contract.Start(mode="champion" if start else "base", adapter_path=str(start) if start else None),
             model=contract.Model(max_context=CONTEXT, lora=LORA),
-            learners=learners,
         )
-        write_job(folder, job)
 
 
 class _Looks(TrainerCallback):
@@ -218,18 +234,14 @@ def _called_in_every_trainer(looks: _Looks) -> Iterator[None]:
 @contextmanager
 def _in_order_of_arrival(wanted: bool) -> Iterator[None]:
     """Instead of a random order, rows in the order in which they came, pass after pass."""
-    own = product_phases.random_plan
-    if wanted:
-        product_phases.random_plan = arrival_plan
-    try:
+    if not wanted:
         yield
-    finally:
-        product_phases.random_plan = own
+        return
+    with patch.object(planning, "random_plan", arrival_plan):
+        yield
 
 
 def arrival_plan(n_rows: int, *, batch_size: int, steps: int, seed: int) -> Plan:  # noqa: ARG001
     """Rows 0, 1, 2, ... and again from 0, `batch_size` a step."""
     size = min(batch_size, n_rows)
     return Plan(tuple(tuple((step * size + at) % n_rows for at in range(size)) for step in range(steps)))
-
-

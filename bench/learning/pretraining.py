@@ -8,25 +8,15 @@ Run by `bench.learning.bases` as a process of its own, so that neither torch nor
 from __future__ import annotations
 
 import argparse
-import random
-from itertools import islice
 from pathlib import Path
 
 from transformers.utils import logging as transformers_logging
 
-from bench.learning.bases import BaseRecipe
-from bench.learning.tasks import Faults, find_task
+from bench.learning.bases import BaseRecipe, pairs_of
+from bench.learning.tasks import find_task
 from bench.reporting import progress
 from examples.erd.pretraining import pretrain_on
 from examples.erd.recipe import Recipe
-from examples.erd.world import Pool
-
-
-def pairs_of(recipe: BaseRecipe) -> list[tuple[str, str]]:
-    """Prompts and faulty answers, as many as all steps take."""
-    task, faults, rng = find_task(recipe.task), Faults(recipe.faults), random.Random(recipe.seed)
-    asks = task.asks(Pool.PRETRAINING, recipe.seed, recipe.rare_share, distinct=False)
-    return [(ask.prompt, task.faulty_answer(ask, faults, rng)) for ask in islice(asks, recipe.steps * 16)]
 
 
 def main() -> None:
@@ -41,7 +31,11 @@ def main() -> None:
     with progress() as shown:
         bar = shown.add_task(f"training base {recipe.task}/{recipe.name}", total=recipe.steps)
         pretrain_on(
-            pairs_of(recipe), numbers, options.out, lambda step, _: shown.update(bar, completed=step), task.chunks
+            pairs_of(recipe, recipe.steps * numbers.batch_size),
+            numbers,
+            options.out,
+            lambda step, _: shown.update(bar, completed=step),
+            task.chunks,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import time
@@ -73,4 +74,6 @@ def _gym(task: str, base: str) -> tuple[Any, BaseRecord]:
     from bench.learning.gym import Gym
 
     record = recorded()[f"{task}/{base}"]
-    return Gym(task, ensure(record.recipe)), record
+    gym = Gym(task, ensure(record.recipe))
+    atexit.register(gym.close)
+    return gym, record

@@ -59,15 +59,16 @@ ARRIVAL = Setting(
 )
 SFT = Setting("sft", "SFT with floor on the heaviest rows, in random order: no learner on")
 EVERYTHING = Setting("everything", "from the base on all that was said, at twelve passes", everything=True)
-FULL = Setting("full", "all learners", learners=LEARNERS)
+TOGETHER = LEARNERS[:-1]  # the tuner works in idle time, between updates
+FULL = Setting("full", "all learners but the tuner", learners=TOGETHER)
 
 
 def settings() -> tuple[Setting, ...]:
     """All of them, in the order of the report."""
     alone = [Setting(f"only-{name}", f"SFT with {name} alone", learners=(name,)) for name in LEARNERS]
     without = [
-        Setting(f"without-{name}", f"all learners but {name}", learners=tuple(n for n in LEARNERS if n != name))
-        for name in LEARNERS
+        Setting(f"without-{name}", f"as full, without {name}", learners=tuple(n for n in TOGETHER if n != name))
+        for name in TOGETHER
     ]
     return (ARRIVAL, SFT, EVERYTHING, FULL, *alone, *without)
 

@@ -16,7 +16,7 @@ from bench.learning.bases import BaseRecord
 from bench.learning.cells import BACKLOG, Cell
 from bench.learning.gym import Gym, TrainingFailed
 from bench.learning.metrics import measure
-from bench.learning.settings import Setting, find_setting, in_force
+from bench.learning.settings import find_setting, in_force
 from bench.learning.tasks import Faults
 from bench.learning.updates import Ended, pick_batch, run_update
 from bench.learning.users import Crowd, Told, tell
@@ -35,13 +35,16 @@ def run_single(gym: Gym, record: BaseRecord, cell: Cell) -> dict[str, Any]:
     steps = "auto" if setting.everything else point.steps
     config = in_force(gym.task, setting, rows=point.rows, steps=steps, rate=point.rate)
     batch = pick_batch(pool, setting, config, gym.task.name, NOW)
-    found: dict[str, Any] = {"base_metrics": asdict(gym.base_metrics(cell.seed)), "labels": len(batch.chosen)}
+    found: dict[str, Any] = {
+        "base_metrics": asdict(gym.base_metrics(cell.seed)),
+        "labels": min(len(batch.chosen), point.rows),
+    }
     try:
         every = LOOK_EVERY if cell.kind == "curve" else None
         ended = run_update(gym, batch, setting, config, cell.seed, look_every=every)
     except TrainingFailed as failed:
         return {**found, "failed": str(failed), "metrics": found["base_metrics"], "cpu_s": batch.cpu_s, "steps": 0}
-    found |= _outcome(gym, cell, setting, ended, pool)
+    found |= {"labels": len(ended.trained_on), **_outcome(gym, cell, ended, pool)}
     gym.forget(ended.trained)
     return found
 
@@ -55,7 +58,7 @@ def told_pool(gym: Gym, record: BaseRecord, cell: Cell) -> list[Told]:
     return tell(gym.task, Faults(record.recipe.faults), asks, replies, crowd, cell.seed, NOW)
 
 
-def _outcome(gym: Gym, cell: Cell, setting: Setting, ended: Ended, pool: Sequence[Told]) -> dict[str, Any]:
+def _outcome(gym: Gym, cell: Cell, ended: Ended, pool: Sequence[Told]) -> dict[str, Any]:
     result = ended.trained.result
     found: dict[str, Any] = {
         "metrics": asdict(gym.metrics(cell.seed, ended.trained.adapter)),
@@ -63,6 +66,7 @@ def _outcome(gym: Gym, cell: Cell, setting: Setting, ended: Ended, pool: Sequenc
         "steps": result.steps,
         "kl": result.kl,
         "phases": {phase.method: phase.rows for phase in result.phases},
+        "learners": {name: report.numbers for name, report in result.learners.items()},
         **shares(ended, pool),
     }
     if cell.kind == "curve":
@@ -80,7 +84,9 @@ def _look(gym: Gym, seed: int, folder: Path) -> float:
 
 def shares(ended: Ended, pool: Sequence[Told]) -> dict[str, float]:
     """Of all places in the plan, how many were of the hardest tenth of the pool, of noise, of edge cases."""
-    worst = sorted(pool, key=lambda told: (told.judged.score - (told.judged.edge is False), told.example.interaction_id))
+    worst = sorted(
+        pool, key=lambda told: (told.judged.score - (told.judged.edge is False), told.example.interaction_id)
+    )
     hard = {told.example.interaction_id for told in worst[: round(HARDEST * len(pool))]}
     noisy = {told.example.interaction_id for told in pool if told.noisy}
     rare = {told.example.interaction_id for told in pool if told.ask.rare}

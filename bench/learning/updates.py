@@ -8,7 +8,7 @@ few rows for early stopping.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from bench.learning.gym import Gym, Trained
 from bench.learning.settings import Setting
 from bench.learning.users import Told
 from daemon.config import Config, TaskConfig
+from daemon.material import chooses, pooled
 from daemon.methods_on import methods_on
 from learners import job as contract
 from learners.batching import decide, measure
@@ -28,11 +29,15 @@ from storage.records import Row
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The rows of an update, by whom they came to be chosen, and what choosing cost in CPU seconds."""
+    """The rows of an update and what they were told by; what making them cost in CPU seconds.
+
+    With `limits`, all of it is the pool that the worker chooses the batch from.
+    """
 
     rows: tuple[Row, ...]
     chosen: tuple[Told, ...]
     cpu_s: float
+    limits: contract.BatchLimits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,31 +49,47 @@ class Ended:
     lines: tuple[Row, ...]  # rows.jsonl, which the plan's steps count in
     cpu_s: float
 
+    @property
+    def trained_on(self) -> tuple[Told, ...]:
+        """What was in the batch, whoever chose it."""
+        if self.trained.result.batch is None:
+            return self.batch.chosen
+        names = {origin.interaction_id for origin in self.trained.result.batch}
+        return tuple(told for told in self.batch.chosen if told.example.interaction_id in names)
+
 
 def pick_batch(pool: Sequence[Told], setting: Setting, config: Config, task: str, now: datetime) -> Batch:
     """The batch that this setting would train on, from all that was told (oldest first)."""
     began = time.process_time()
     found = _task(config, task)
     rows = {told.example.interaction_id: rows_of(told.example, found.rewards, now) for told in pool}
-    names = _names(pool, rows, setting, found, now)
+    if setting.everything:
+        names, limits = set(rows), None
+    elif setting.pick == "first":
+        names, limits = {told.example.interaction_id for told in pool[: found.batching.max]}, None
+    else:
+        names, limits = _decided(pool, rows, found, now)
     chosen = tuple(told for told in pool if told.example.interaction_id in names)
     of_batch = tuple(row for told in chosen for row in rows[told.example.interaction_id])
-    return Batch(of_batch, chosen, time.process_time() - began)
+    return Batch(of_batch, chosen, time.process_time() - began, limits)
 
 
-def _names(
-    pool: Sequence[Told], rows: Mapping[str, tuple[Row, ...]], setting: Setting, task: TaskConfig, now: datetime
-) -> Collection[str]:
-    if setting.everything:
-        return {told.example.interaction_id for told in pool}
-    if setting.pick == "first":
-        return [told.example.interaction_id for told in pool][: task.batching.max]
+def _decided(
+    pool: Sequence[Told], rows: Mapping[str, tuple[Row, ...]], task: TaskConfig, now: datetime
+) -> tuple[set[str], contract.BatchLimits | None]:
+    """The heaviest under the caps; or the whole pool, where a learner has a say in what goes into the batch."""
     newest_first = [(told.example, rows[told.example.interaction_id]) for told in reversed(pool)]
     offered = offer(newest_first, task.rewards, now, methods_on(task))
     evidence = measure(
         task.name, now, task.batching, arrivals={}, signals=(), oldest_at=None, examples=offered.examples
     )
-    return {origin.interaction_id for origin in decide(evidence, task.batching).counted}
+    decision = decide(evidence, task.batching)
+    if not chooses(task):
+        return {origin.interaction_id for origin in decision.counted}, None
+    limits = contract.BatchLimits(
+        size=max(1, len(decision.counted)), cap=decision.cap, min_users=task.batching.min_users
+    )
+    return {origin.interaction_id for origin in decision.pool or decision.counted}, limits
 
 
 def run_update(
@@ -96,7 +117,9 @@ def run_update(
         methods_on(task),
         seed,
         start=champion if start and start.mode == "champion" else None,
-        learners=_learners(task),
+        learners={name: own.model_dump() for name, own in task.hooks.items() if task.learners.on(name)},
+        pool=pooled([told.example for told in batch.chosen], batch.rows) if batch.limits else (),
+        limits=batch.limits,
         arrival=setting.arrival,
         look_every=look_every,
     )
@@ -104,21 +127,12 @@ def run_update(
     return Ended(trained, batch, lines, batch.cpu_s + prepared_s + trained.cpu_s)
 
 
-def _phases(
-    batch: Batch, learned: Sequence[Row], task: TaskConfig, replay: int, seed: int
-) -> tuple[PhaseRows, ...]:
+def _phases(batch: Batch, learned: Sequence[Row], task: TaskConfig, replay: int, seed: int) -> tuple[PhaseRows, ...]:
     wanted = task.learners.preference
     found = sort_rows(batch.rows, learned, (), methods_on(task), wanted)
     new = {row.origin.interaction_id for row in batch.rows}
     again = [row for phase in found.phases for row in phase.learned]
     return with_replay(found.phases, sample_replay(again, replay, seed, without=new), wanted)
-
-
-def _learners(task: TaskConfig) -> contract.LearnersOn:
-    switched = task.learners.model_dump()
-    return contract.LearnersOn.model_validate(
-        {name: switched[name] for name in contract.LearnersOn.model_fields if name in switched}
-    )
 
 
 def _task(config: Config, name: str) -> TaskConfig:

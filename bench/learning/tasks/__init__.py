@@ -65,8 +65,8 @@ class Faults:
 
 class Task(Protocol):
     """What the gym must know of a task. `chunks` is the pattern of its tokenizer; `validator` the product's own, with
-    its settings; `max_tokens` bounds an answer; `rare_kinds` and `fault_names` are what may be asked and gone wrong, `homes`
-    the corners of its world."""
+    its settings; `max_tokens` bounds an answer; `rare_kinds` and `fault_names` are what may be asked and gone wrong,
+    `homes` the corners of its world."""
 
     name: str
     chunks: str

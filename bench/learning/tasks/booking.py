@@ -11,7 +11,7 @@ the answer is JSON and has that field right; it does not count in the score.
     never    "Not on Monday."      "not_on": ["Monday"]
     pays     "Pays by card."       "payment": {"by": "card"}
 
-Generic is an answer with neither the name nor the thing nor the day that it was given.
+Generic is an answer with neither the name nor the thing that it was given.
 """
 
 from __future__ import annotations
@@ -27,19 +27,93 @@ from learners.validators import Validator, open_validator
 
 from . import Ask, Faults, Judged
 
-_FIRST = (
-    "Anna Tom Mia Leo Eva Max Nina Paul Lena Oskar Clara Hugo Ida Emil Rosa Karl Vera Felix Marta Jonas Greta Simon "
-    "Alma Bruno Tilda Anton Sofia Viktor Helena Martin Judith Robert"
-).split()
-_LAST = (
-    "Berg Stone Weber Lang Fischer Moreau Silva Novak Keller Rossi Brandt Larsen Costa Vogel Winter Sommer Becker Dubois "
-    "Hansen Mayer Roth Krause Engel Jansen"
-).split()
-_THINGS = (
-    "table room court boat car bike tent studio hall piano desk kayak cabin sauna lesson tour massage haircut checkup "
-    "interview garden kitchen stage van"
-).split()
-_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+_FIRST = [
+    "Anna",
+    "Tom",
+    "Mia",
+    "Leo",
+    "Eva",
+    "Max",
+    "Nina",
+    "Paul",
+    "Lena",
+    "Oskar",
+    "Clara",
+    "Hugo",
+    "Ida",
+    "Emil",
+    "Rosa",
+    "Karl",
+    "Vera",
+    "Felix",
+    "Marta",
+    "Jonas",
+    "Greta",
+    "Simon",
+    "Alma",
+    "Bruno",
+    "Tilda",
+    "Anton",
+    "Sofia",
+    "Viktor",
+    "Helena",
+    "Martin",
+    "Judith",
+    "Robert",
+]
+_LAST = [
+    "Berg",
+    "Stone",
+    "Weber",
+    "Lang",
+    "Fischer",
+    "Moreau",
+    "Silva",
+    "Novak",
+    "Keller",
+    "Rossi",
+    "Brandt",
+    "Larsen",
+    "Costa",
+    "Vogel",
+    "Winter",
+    "Sommer",
+    "Becker",
+    "Dubois",
+    "Hansen",
+    "Mayer",
+    "Roth",
+    "Krause",
+    "Engel",
+    "Jansen",
+]
+_THINGS = [
+    "table",
+    "room",
+    "court",
+    "boat",
+    "car",
+    "bike",
+    "tent",
+    "studio",
+    "hall",
+    "piano",
+    "desk",
+    "kayak",
+    "cabin",
+    "sauna",
+    "lesson",
+    "tour",
+    "massage",
+    "haircut",
+    "checkup",
+    "interview",
+    "garden",
+    "kitchen",
+    "stage",
+    "van",
+]
+_DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 _METHODS = ("card", "cash", "invoice", "voucher")
 _SENTENCES = (
     "{name} books a {thing} for {people} on {day} at {hour}.",
@@ -122,7 +196,7 @@ class Booking:
         edge = None if ask.rare is None else all(members.get(name) == value for name, value in _edge(ask).items())
         wrong = next((name for name in _FIELDS if name not in right), None if shape.passed else "shape")
         score = 0.4 * shape.score + 0.6 * len(right) / len(_FIELDS)
-        generic = not any(said in answer for said in (ask.facts[0].split()[0], ask.facts[1], ask.facts[3][:3]))
+        generic = ask.facts[0].split()[0] not in answer and ask.facts[1] not in answer
         return Judged(score, generic=generic, edge=edge, failed=wrong or (ask.rare if edge is False else None))
 
 
@@ -159,11 +233,12 @@ def _wanted(ask: Ask) -> dict[str, Any]:
 def _edge(ask: Ask) -> dict[str, Any]:
     if ask.rare is None:
         return {}
-    return {
+    fields: dict[str, dict[str, Any]] = {
         "guest": {"also": [ask.extra[0]]},
         "never": {"not_on": [ask.extra[0]]},
         "pays": {"payment": {"by": ask.extra[0]}},
-    }[ask.rare]
+    }
+    return fields[ask.rare]
 
 
 def _spoiled(fields: dict[str, Any], has: dict[str, bool]) -> dict[str, Any]:

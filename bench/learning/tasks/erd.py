@@ -3,9 +3,9 @@
 The score is the example's own (`examples.erd.score`), so an edge case does not count in it. Its pass rate stands
 apart: the answer parses and has what was asked for.
 
-    loops    "Order refers to itself."         a relation of the entity to itself
-    unique   "Order has a unique code."        an attribute of that entity with the key UK
-    many     "Order and Item are many to many."  the operator }|--|{ between the two
+    loops    "Order refers to itself."     a relation of that entity to itself
+    unique   "Each has a unique code."     an attribute with the key UK in the block of every entity asked for
+    many     "All are many to many."       relations, and all of them with the operator }o--o{
 
 Generic is an answer that draws none of the entities it was asked for.
 """
@@ -39,10 +39,11 @@ from . import Ask, Faults, Judged
 _PLACEHOLDERS = ("foo", "bar", "todo", "field1", "field2", "xxx")
 _SAID = {
     "loops": "{0} refers to itself.",
-    "unique": "{0} has a unique code.",
-    "many": "{0} and {1} are many to many.",
+    "unique": "Each has a unique code.",
+    "many": "All are many to many.",
 }
-_BLOCK_UNTIL_CLOSE = r"(?ms)^\s*{name}\s*\{{[^}}]*?\b{attribute}\b[^}}]*?\}}"
+_MANY = "}o--o{"  # no domain draws its relations so
+_OPERATOR = re.compile(r"[|}][|o]--[|o][|{]")
 
 
 class Erd:
@@ -70,7 +71,7 @@ class Erd:
 
     def good_answer(self, ask: Ask) -> str:
         """Every entity with its key, a chain of relations, and the edge case."""
-        blocks = [entity_block(name, _lines(ask, name, (key_line(),), own_line(name))) for name in ask.facts]
+        blocks = [entity_block(name, _lines(ask, (key_line(),), own_line(name))) for name in ask.facts]
         return diagram([*blocks, *_relations(ask, ask.facts)])
 
     def faulty_answer(self, ask: Ask, faults: Faults, rng: random.Random) -> str:
@@ -84,8 +85,8 @@ class Erd:
         names = ask.facts[: max(1, len(ask.facts) - has["dropped"])]
         own = field_line(rng.choice(_PLACEHOLDERS)) if has["filler"] else None
         keys = () if has["unkeyed"] else (key_line(),)
-        blocks = [entity_block(name, _lines(kept, name, keys, own or own_line(name))) for name in names]
-        relations = _relations(kept, names) if not has["unrelated"] else _edge_relation(kept)
+        blocks = [entity_block(name, _lines(kept, keys, own or own_line(name))) for name in names]
+        relations = [] if has["unrelated"] and kept.rare in (None, "unique") else _relations(kept, names)
         text = diagram([*blocks, *relations])
         return _broken(text) if has["broken"] else text
 
@@ -105,38 +106,29 @@ TASK = Erd()
 
 
 def _rare_ask(entities: tuple[str, ...], rng: random.Random) -> Ask:
-    kind = rng.choice(tuple(_SAID))
-    at = rng.randrange(len(entities) - 1)
-    extra = entities[at : at + 2] if kind == "many" else entities[at : at + 1]
-    return Ask(f"{prompt_of(entities)} {_SAID[kind].format(*extra)}", entities, kind, extra)
+    kind, one = rng.choice(tuple(_SAID)), rng.choice(entities)
+    return Ask(f"{prompt_of(entities)} {_SAID[kind].format(one)}", entities, kind, (one,))
 
 
-def _lines(ask: Ask, name: str, keys: tuple[str, ...], own: str) -> tuple[str, ...]:
-    unique = ("    string code UK",) if ask.rare == "unique" and name == ask.extra[0] else ()
-    return (*keys, own, *unique)
+def _lines(ask: Ask, keys: tuple[str, ...], own: str) -> tuple[str, ...]:
+    return (*keys, own, *(("    string code UK",) if ask.rare == "unique" else ()))
 
 
 def _relations(ask: Ask, names: tuple[str, ...]) -> list[str]:
-    edge = _edge_relation(ask)
-    chain = [relation_line(*pair) for pair in pairwise(names) if not (ask.rare == "many" and pair == ask.extra)]
-    return [*chain, *edge]
-
-
-def _edge_relation(ask: Ask) -> list[str]:
-    if ask.rare == "loops":
-        return [f"  {ask.extra[0]} ||--o{{ {ask.extra[0]} : refers"]
+    chain = [relation_line(*pair) for pair in pairwise(names)]
     if ask.rare == "many":
-        return [f"  {ask.extra[0]} }}|--|{{ {ask.extra[1]} : joins"]
-    return []
+        return [_OPERATOR.sub(_MANY, line) for line in chain]
+    return [*chain, *([f"  {ask.extra[0]} ||--o{{ {ask.extra[0]} : refers"] if ask.rare == "loops" else [])]
 
 
 def _has_edge(ask: Ask, answer: str) -> bool:
-    first, last = re.escape(ask.extra[0]), re.escape(ask.extra[-1])
     if ask.rare == "unique":
-        return bool(re.search(_BLOCK_UNTIL_CLOSE.format(name=first, attribute="UK"), answer))
+        return all(re.search(rf"(?m)^\s*{re.escape(name)}\s*\{{[^}}]*\bUK\b", answer) for name in ask.facts)
     if ask.rare == "loops":
-        return bool(re.search(rf"(?m)^\s*{first}\s+\S+\s+{first}\s*:", answer))
-    return bool(re.search(rf"(?m)^\s*(?:{first}\s+\}}\|--\|\{{\s+{last}|{last}\s+\}}\|--\|\{{\s+{first})\s*:", answer))
+        name = re.escape(ask.extra[0])
+        return bool(re.search(rf"(?m)^\s*{name}\s+\S+\s+{name}\s*:", answer))
+    operators = _OPERATOR.findall(answer)
+    return bool(operators) and all(operator == _MANY for operator in operators)
 
 
 def _generic(rng: random.Random) -> str:
