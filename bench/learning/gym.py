@@ -73,7 +73,8 @@ class Gym:
         self._model = Model(base, ModelLimits(max_adapters=2, max_context=CONTEXT))
         self._scratch = tempfile.TemporaryDirectory(prefix="adaptd-gym-")
         self._jobs = 0
-        self.answered = lru_cache(maxsize=64)(self._answered)
+        self.base_replies = lru_cache(maxsize=64)(self._base_replies)
+        self.base_metrics = lru_cache(maxsize=64)(self._base_metrics)
 
     def __enter__(self) -> Self:
         return self
@@ -89,11 +90,8 @@ class Gym:
         """The first of a pool's asks; always the same for the same arguments."""
         return tuple(islice(self.task.asks(pool, seed, rare_share), count))
 
-    def base_replies(self, pool: Pool, seed: int, count: int, rare_share: float) -> tuple[Reply, ...]:
-        """What the bare base says to those asks; computed once."""
-        return self.answered(pool, seed, count, rare_share)
-
-    def _answered(self, pool: Pool, seed: int, count: int, rare_share: float) -> tuple[Reply, ...]:
+    def _base_replies(self, pool: Pool, seed: int, count: int, rare_share: float) -> tuple[Reply, ...]:
+        """What the bare base says to those asks."""
         return self.replies(self.asks(pool, seed, count, rare_share), None)
 
     def replies(self, asks: Sequence[Ask], adapter: Path | None) -> tuple[Reply, ...]:
@@ -123,7 +121,7 @@ class Gym:
         """The exam of that seed."""
         return measure(self.judge(self.exam(seed), adapter), PLAIN_PROMPTS)
 
-    def base_metrics(self, seed: int) -> Metrics:
+    def _base_metrics(self, seed: int) -> Metrics:
         """Of the bare base."""
         return self.metrics(seed, None)
 
