@@ -14,16 +14,20 @@ import argparse
 import hashlib
 import json
 import random
+import sys
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from bench.learning.seeds import DEV
 from bench.learning.tasks import Faults, find_task
 from examples.erd.base import default_cache_dir, make_once, train_aside
 from examples.erd.world import Pool
-from learners.base import base_hash
+
+if TYPE_CHECKING:
+    from bench.learning.gym import Gym
 
 HERE = Path(__file__).parent
 RECORD = HERE / "bases.json"
@@ -42,9 +46,16 @@ class Band(NamedTuple):
         """`value` in [0, 1]."""
         return abs(100 * value - self.wanted) <= self.within
 
+    def words(self) -> str:
+        return f"{self.wanted:.0f} ± {self.within:.0f}"
+
 
 SCORES = {"strong": Band(70, 2), "weak": Band(53, 2)}
 EDGE, GENERIC = Band(40, 5), Band(20, 5)
+
+
+class BaseOutside(Exception):
+    """A base is not what learners are to be measured on; the text says why."""
 
 
 class BaseRecipe(BaseModel):
@@ -112,21 +123,34 @@ def misses(name: str, found: Measured) -> list[str]:
     """Which bands a base is outside of, in words; `name` is its own name."""
     bands = {"score": SCORES[name], "edge": EDGE, "generic": GENERIC}
     return [
-        f"{what} {100 * getattr(found, what):.1f}, wanted {band.wanted:.0f} +- {band.within:.0f}"
+        f"{what} {100 * getattr(found, what):.1f}, wanted {band.words()}"
         for what, band in bands.items()
         if not band.holds(getattr(found, what))
     ]
 
 
-def _measure(recipe: BaseRecipe) -> Measured:
-    from bench.learning.gym import Gym  # loads torch
-    from bench.learning.seeds import DEV
+def check(record: BaseRecord, gym: Gym) -> None:
+    """Whether a base may stand for the record's: the same files, or, trained elsewhere, within the same bands.
 
-    folder = ensure(recipe)
-    with Gym(recipe.task, folder) as gym:
-        found = [gym.base_metrics(seed) for seed in DEV]
+    Raises BaseOutside. A hash that differs is said on the error stream.
+    """
+    if record.frozen is not None and record.frozen.hash == gym.base.hash:
+        return
+    name = f"{record.recipe.task}/{record.recipe.name}"
+    if record.frozen is None:
+        raise BaseOutside(
+            f"base {name} is not frozen; calibrate it, then python -m bench.learning.bases --freeze {name}"
+        )
+    print(f"base {name} has another hash than the record's; its bands are checked", file=sys.stderr)
+    if wrong := misses(record.recipe.name, measure(gym)):
+        raise BaseOutside(f"base {name} as trained on this machine is outside of its bands: {'; '.join(wrong)}")
+
+
+def measure(gym: Gym) -> Measured:
+    """What the gym's base scores on the dev seeds."""
+    found = [gym.base_metrics(seed) for seed in DEV]
     means = {what: sum(getattr(one, what) for one in found) / len(found) for what in ("score", "edge", "generic")}
-    return Measured(**{what: round(value, 4) for what, value in means.items()}, hash=base_hash(folder))
+    return Measured(**{what: round(value, 4) for what, value in means.items()}, hash=gym.base.hash)
 
 
 def main() -> None:
@@ -134,11 +158,14 @@ def main() -> None:
     parser.add_argument("--freeze", action="store_true", help="write what was measured into bases.json")
     parser.add_argument("names", nargs="*", help="only these, as task/name")
     options = parser.parse_args()
+    from bench.learning.gym import Gym  # loads torch
+
     records, outside = recorded(), 0
     for name, record in records.items():
         if options.names and name not in options.names:
             continue
-        found, wrong = _measure(record.recipe), []
+        with Gym(record.recipe.task, ensure(record.recipe)) as gym:
+            found = measure(gym)
         wrong = misses(record.recipe.name, found)
         outside += bool(wrong)
         same = "" if record.frozen is None or record.frozen.hash == found.hash else "; another hash than the record's"

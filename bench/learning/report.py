@@ -36,7 +36,7 @@ def parts(results: Results) -> dict[str, str]:
     """Each part's Markdown by the name of its markers."""
     made: dict[str, Callable[[Results], str]] = {
         "run": _run,
-        "bases": lambda _: _bases(),
+        "bases": _bases,
         "claims": _claims,
         "settings": _settings,
         "learners": _learners,
@@ -101,33 +101,29 @@ def _run(results: Results) -> str:
         planned.setdefault(part, []).append(cell.path.with_suffix("").as_posix())
     there = {one["cell"] for one in results}
     rows = [(part, str(len(set(cells) & there)), str(len(cells))) for part, cells in planned.items()]
-    missing = sorted({name for setting in settings() for name in setting.missing})
-    words = (
-        f"Not in this version, so not run: {', '.join(missing)}." if missing else "Every learner is in this version."
-    )
-    seconds = sum(one.get("seconds", 0) for one in results)
-    return f"{table(('part', 'cells run', 'planned'), rows)}\n\n{words} {seconds / 3600:.1f} hours of one core in all."
+    names = {cell.rpartition("/")[0].rpartition("/")[2] for cell in there}
+    absent = [f"`{setting.name}`" for setting in settings() if setting.name not in names]
+    words = f"Settings without a cell yet: {', '.join(absent)}." if absent else "Every setting has been run."
+    hours = sum(one.get("seconds", 0) for one in results) / 3600
+    made = table(("part", "cells run", "planned"), rows)
+    return f"{made}\n\n{words} All cells together took {hours:.1f} h by the clock."
 
 
-def _bases() -> str:
+def _bases(results: Results) -> str:
     rows: Rows = []
     for name, record in recorded().items():
-        found, band = record.frozen, SCORES[record.recipe.name]
-        if found is None:
-            rows.append((name, "not frozen", "", "", ""))
+        if (found := record.frozen) is None:
+            rows.append((name, "not frozen", "", "", "", ""))
             continue
+        wanted = SCORES[record.recipe.name].words()
+        cells = _of(results, *(f"{kind}/{name.replace('/', '-')}/" for kind in ("update", "curve", "attack", "drift")))
+        others = sum(cell["base_hash"] != found.hash for cell in cells)
+        figures = [f"{100 * value:.1f}" for value in (found.score, found.edge, found.generic)]
         rows.append(
-            (name, f"{100 * found.score:.1f}", f"{100 * found.edge:.1f}", f"{100 * found.generic:.1f}", found.hash[:12])
+            (name, f"{figures[0]} ({wanted})", *figures[1:], f"`{found.hash[:12]}`", f"{others} of {len(cells)}")
         )
-        rows[-1] = (*rows[-1][:1], f"{rows[-1][1]} ({band.wanted:.0f} ± {band.within:.0f})", *rows[-1][2:])
-    head = (
-        "base",
-        "score (wanted)",
-        f"edge pass ({EDGE.wanted:.0f} ± {EDGE.within:.0f})",
-        f"generic ({GENERIC.wanted:.0f} ± {GENERIC.within:.0f})",
-        "hash",
-    )
-    return f"{table(head, rows)}\n\nMeans over the dev seeds {', '.join(map(str, DEV))}."
+    head = ("base", "score (wanted)", f"edge pass ({EDGE.words()})", f"generic ({GENERIC.words()})", "hash")
+    return f"{table((*head, 'cells on another hash'), rows)}\n\nMeans over the dev seeds {', '.join(map(str, DEV))}."
 
 
 def measured_setting(results: Results) -> str:

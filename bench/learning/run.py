@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from bench.learning.bases import BaseRecord, ensure, recorded
+from bench.learning.bases import BaseRecord, check, ensure, recorded
 from bench.learning.cells import Cell, not_in_this_version, write_cell
 from bench.reporting import commit, machine, progress
 
@@ -76,4 +76,5 @@ def _gym(task: str, base: str) -> tuple[Any, BaseRecord]:
     record = recorded()[f"{task}/{base}"]
     gym = Gym(task, ensure(record.recipe))
     atexit.register(gym.close)
+    check(record, gym)
     return gym, record
