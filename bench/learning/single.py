@@ -6,6 +6,7 @@ trains on it from the base, and the outcome sits the exam. `curve` does the same
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -31,7 +32,7 @@ HARDEST = 0.1  # the share of the pool, by the base's score, that counts as hard
 def run_single(gym: Gym, record: BaseRecord, cell: Cell) -> dict[str, Any]:
     """What came of the cell."""
     setting, point = find_setting(cell.setting), cell.point
-    pool = told_pool(gym, record, cell)
+    pool, scored_s = told_pool(gym, record, cell)
     steps = "auto" if setting.everything else point.steps
     config = in_force(gym.task, setting, rows=point.rows, steps=steps, rate=point.rate)
     batch = pick_batch(pool, setting, config, gym.task.name, NOW)
@@ -44,25 +45,27 @@ def run_single(gym: Gym, record: BaseRecord, cell: Cell) -> dict[str, Any]:
         ended = run_update(gym, batch, setting, config, cell.seed, look_every=every)
     except TrainingFailed as failed:
         return {**found, "failed": str(failed), "metrics": found["base_metrics"], "cpu_s": batch.cpu_s, "steps": 0}
-    found |= {"labels": len(ended.trained_on), **_outcome(gym, cell, ended, pool)}
+    found |= {"labels": len(ended.trained_on), **_outcome(gym, cell, ended, pool, scored_s)}
     gym.forget(ended.trained)
     return found
 
 
-def told_pool(gym: Gym, record: BaseRecord, cell: Cell) -> list[Told]:
-    """What the crowd said of the base's answers, the same for every setting."""
+def told_pool(gym: Gym, record: BaseRecord, cell: Cell) -> tuple[list[Told], float]:
+    """What the crowd said of the base's answers, the same for every setting; and the CPU seconds of its signals."""
     point, count = cell.point, BACKLOG * cell.point.rows
     asks = gym.asks(Pool.EVENTS, cell.seed, count, point.rare)
     replies = gym.base_replies(Pool.EVENTS, cell.seed, count, point.rare)
     crowd = Crowd(noise=point.noise, kind=point.feedback)
-    return tell(gym.task, Faults(record.recipe.faults), asks, replies, crowd, cell.seed, NOW)
+    began = time.process_time()
+    told = tell(gym.task, Faults(record.recipe.faults), asks, replies, crowd, cell.seed, NOW)
+    return told, time.process_time() - began
 
 
-def _outcome(gym: Gym, cell: Cell, ended: Ended, pool: Sequence[Told]) -> dict[str, Any]:
+def _outcome(gym: Gym, cell: Cell, ended: Ended, pool: Sequence[Told], scored_s: float) -> dict[str, Any]:
     result = ended.trained.result
     found: dict[str, Any] = {
         "metrics": asdict(gym.metrics(cell.seed, ended.trained.adapter)),
-        "cpu_s": round(ended.cpu_s, 3),
+        "cpu_s": round(scored_s + ended.cpu_s, 3),
         "steps": result.steps,
         "kl": result.kl,
         "phases": {phase.method: phase.rows for phase in result.phases},
@@ -71,7 +74,11 @@ def _outcome(gym: Gym, cell: Cell, ended: Ended, pool: Sequence[Told]) -> dict[s
     }
     if cell.kind == "curve":
         found["curve"] = [
-            {"step": step, "cpu_s": round(ended.batch.cpu_s + cpu_s, 3), "score": _look(gym, cell.seed, folder)}
+            {
+                "step": step,
+                "cpu_s": round(scored_s + ended.batch.cpu_s + cpu_s, 3),
+                "score": _look(gym, cell.seed, folder),
+            }
             for step, folder, cpu_s in ended.trained.snapshots
         ]
     return found
