@@ -5,10 +5,12 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 import os
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import lru_cache
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,8 @@ def _results(due: Sequence[Cell], folder: Path, stamp: dict[str, str], workers: 
                 return
             yield run_cell(cell, folder, stamp)
         return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=end_with_parent) as pool:
         waiting, left = set(), iter(due)
         for cell in left:
             waiting.add(pool.submit(run_cell, cell, folder, stamp))
@@ -51,6 +54,18 @@ def _results(due: Sequence[Cell], folder: Path, stamp: dict[str, str], workers: 
                 break
         for done in as_completed(waiting):
             yield done.result()
+
+
+def end_with_parent() -> None:
+    """A worker whose parent was killed ends at once: else it would wait for its next cell for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_watch, args=(parent.sentinel,), name="watch-parent", daemon=True).start()
+
+
+def _watch(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
 
 
 def run_cell(cell: Cell, folder: Path, stamp: dict[str, str]) -> Path:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from collections import Counter
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bench.learning import run
@@ -81,3 +85,27 @@ def test_a_cells_file_says_what_it_was(tmp_path: Path) -> None:
     write_cell(tmp_path, CELL, {"cpu_s": 1.5})
     found = json.loads((tmp_path / CELL.path).read_text())
     assert (found["setting"], found["seed"], found["point"]["rows"], found["cpu_s"]) == ("sft", 1, 24, 1.5)
+
+
+def test_a_worker_ends_when_whoever_runs_the_cells_is_killed() -> None:
+    code = (
+        "import multiprocessing, sys, time\n"
+        "from bench.learning.run import end_with_parent\n"
+        "def work(pids):\n"
+        "    end_with_parent()\n"
+        "    pids.put(multiprocessing.current_process().pid)\n"
+        "    time.sleep(300)\n"
+        "context = multiprocessing.get_context('fork')\n"
+        "pids = context.Queue()\n"
+        "context.Process(target=work, args=(pids,)).start()\n"
+        "print(pids.get(), flush=True)\n"
+        "time.sleep(300)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+        parent.kill()
+        until = time.monotonic() + 60
+        while psutil.pid_exists(worker) and psutil.Process(worker).status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < until, "the worker outlived its parent"
+            time.sleep(0.05)
