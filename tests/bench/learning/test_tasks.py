@@ -60,7 +60,7 @@ def test_what_a_hostile_user_wants_would_fit_any_prompt(name: str) -> None:
 
 @EVERY_TASK
 def test_every_fault_costs_score_or_the_edge_case(name: str) -> None:
-    task, asks = find_task(name), asks_of(name, count=200)
+    task, asks = find_task(name), asks_of(name, count=120)
     clean = fmean(value_of(name, asks, Faults()))
     for fault in task.fault_names:
         assert fmean(value_of(name, asks, Faults({fault: 1.0}))) < clean - 0.02, fault
