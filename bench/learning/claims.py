@@ -2,7 +2,7 @@
 
 A claim is tested one-sided over the report seeds, Holm-corrected over all claims that could be measured: `reproduced`
 where the corrected p is at most 5 %, `not reproduced` where the whole 95 % interval lies on the wrong side, `open`
-between them.
+between them; with fewer than `FEWEST` seeds `too few seeds`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from bench.learning.settings import ARRIVAL
 from bench.learning.statistics import Estimate, censored_median, estimate, first_reached, holm, p_above
 
 TARGET = 0.80  # the fixed score of the claims on time and data, reached by every setting sooner or later
+FEWEST = 5
 Results = Sequence[Mapping[str, Any]]
 BySeed = dict[int, Mapping[str, Any]]
 
@@ -37,7 +38,7 @@ class Claim:
         return estimate(self.values)
 
 
-Verdict = Literal["reproduced", "not reproduced", "open"]
+Verdict = Literal["reproduced", "not reproduced", "open", "too few seeds"]
 
 
 def verdicts(claims: Sequence[Claim]) -> dict[str, Verdict]:
@@ -47,9 +48,11 @@ def verdicts(claims: Sequence[Claim]) -> dict[str, Verdict]:
 
 
 def _verdict(claim: Claim, p: float) -> Verdict:
+    if len(claim.values) < FEWEST:
+        return "too few seeds"
     if p <= 0.05:
         return "reproduced"
-    return "not reproduced" if len(claim.values) > 1 and claim.interval.high < claim.bound else "open"
+    return "not reproduced" if claim.interval.high < claim.bound else "open"
 
 
 def claims_of(results: Results, setting: str) -> list[Claim]:

@@ -68,13 +68,18 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def points(found: Estimate, digits: int = 1) -> str:
-    """A mean in points of 100 with half its interval."""
+    """A mean in points of 100 with half its interval; one seed has none."""
+    if found.count == 1:
+        return f"{100 * found.mean:.{digits}f} (1 seed)"
     return f"{100 * found.mean:.{digits}f} ± {100 * (found.high - found.mean):.{digits}f}"
 
 
 def gain(found: Estimate | None) -> str:
     """A difference with its sign."""
-    return "" if found is None else f"{100 * found.mean:+.1f} ± {100 * (found.high - found.mean):.1f}"
+    if found is None:
+        return ""
+    half = "(1 seed)" if found.count == 1 else f"± {100 * (found.high - found.mean):.1f}"
+    return f"{100 * found.mean:+.1f} {half}"
 
 
 def about(found: Sequence[Mapping[str, Any]]) -> str:

@@ -6,6 +6,7 @@ trains on it from the base, and the outcome sits the exam. `curve` does the same
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -89,11 +90,15 @@ def _look(gym: Gym, seed: int, folder: Path) -> float:
     return round(measure(gym.judge(asks, folder), LOOK_PROMPTS).score, 4)
 
 
+def _merit(told: Told) -> float:
+    """The base's score, one less where it missed the edge case."""
+    return told.judged.score - (told.judged.edge is False)
+
+
 def shares(ended: Ended, pool: Sequence[Told]) -> dict[str, float]:
     """Of all places in the plan, how many were of the hardest tenth of the pool, of noise, of edge cases."""
-    worst = sorted(
-        pool, key=lambda told: (told.judged.score - (told.judged.edge is False), told.example.interaction_id)
-    )
+    by_chance = {told.example.interaction_id: random.Random(told.example.interaction_id).random() for told in pool}
+    worst = sorted(pool, key=lambda told: (_merit(told), by_chance[told.example.interaction_id]))  # many are equal
     hard = {told.example.interaction_id for told in worst[: round(HARDEST * len(pool))]}
     noisy = {told.example.interaction_id for told in pool if told.noisy}
     rare = {told.example.interaction_id for told in pool if told.ask.rare}

@@ -54,6 +54,8 @@ def test_a_claim_stands_or_falls_with_its_seeds() -> None:
     assert found["hard share of the plan, weak base"] == "not reproduced"
     worse = verdicts(claims_of([result("sft", seed, 0.85 + (-1) ** seed * 0.02) for seed in REPORT], "sft"))
     assert worse["quality, weak base"] == "open"
+    few = verdicts(claims_of(RESULTS[:2], "sft"))
+    assert set(few.values()) == {"too few seeds"}
 
 
 def test_a_claim_that_was_not_measured_is_not_made() -> None:
