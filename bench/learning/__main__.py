@@ -14,6 +14,7 @@ import argparse
 import os
 from pathlib import Path
 
+from bench.learning.bases import recorded
 from bench.learning.cells import CELLS, all_cells, not_in_this_version
 from bench.learning.report import write_report
 from bench.learning.results import gather
@@ -42,6 +43,8 @@ def main() -> None:
         missing = sorted({name for cell in cells for name in not_in_this_version(cell)})
         if missing:
             print(f"not in this version, so their settings are not run: {', '.join(missing)}")
+        if waiting := [name for name, record in recorded().items() if record.frozen is None]:
+            print(f"not frozen, so nothing is run from them: {', '.join(waiting)}")
         run_cells(cells, options.cells, options.workers, options.minutes and 60 * options.minutes)
     write_report(gather(options.cells))
 

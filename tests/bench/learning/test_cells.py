@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from bench.learning import run
+from bench.learning.bases import recorded
 from bench.learning.cells import CENTRE, RATES, Cell, all_cells, not_in_this_version, read_cells, write_cell
 from bench.learning.seeds import DEV, REPORT
 from bench.learning.settings import LEARNERS, in_force, settings
@@ -79,6 +80,12 @@ def test_a_deadline_takes_on_no_new_cell(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_setting_whose_learner_is_not_there_waits(tmp_path: Path) -> None:
     waiting = [cell for cell in all_cells() if not_in_this_version(cell)]
     assert run.run_cells(waiting, tmp_path) == 0
+
+
+def test_nothing_is_run_from_a_base_that_is_not_frozen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = {name: record.model_copy(update={"frozen": None}) for name, record in recorded().items()}
+    monkeypatch.setattr(run, "recorded", lambda: records)
+    assert run.run_cells([CELL], tmp_path) == 0
 
 
 def test_a_cells_file_says_what_it_was(tmp_path: Path) -> None:
