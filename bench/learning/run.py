@@ -20,7 +20,10 @@ from bench.reporting import commit, machine, progress
 
 
 def run_cells(cells: Sequence[Cell], folder: Path, workers: int = 1, deadline_s: float | None = None) -> int:
-    """Runs what is not there yet, in this order, from bases that are frozen; stops taking on more after `deadline_s`. Returns how many it ran."""
+    """Runs what is not there yet, in this order, from bases that are frozen. Returns how many it ran.
+
+    After `deadline_s` it takes on no more.
+    """
     frozen = {name for name, record in recorded().items() if record.frozen}
     ready = [cell for cell in cells if not not_in_this_version(cell) and f"{cell.task}/{cell.base}" in frozen]
     due = [cell for cell in ready if not (folder / cell.path).exists()]
