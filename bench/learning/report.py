@@ -142,7 +142,8 @@ def _claims(results: Results) -> str:
     said = verdicts(made)
     rows = [(c.name, c.wanted, c.found, said[c.name], f"{len(c.values)}") for c in made]
     head = ("claim", "wanted", f"found with `{name}`", "stands", "seeds")
-    return table(head, rows) + about(_of(results, *(f"{k}/erd-" for k in ("update", "curve"))) if made else [])
+    cells = [one for one in _of(results, "update/erd-", "curve/erd-") if "/rate-" not in one["cell"]]
+    return table(head, rows) + about(cells if made else [])
 
 
 def _settings(results: Results) -> str:
