@@ -15,4 +15,4 @@ def test_sft_on_what_users_told_betters_the_small_base(erd_base_dir: Path, tmp_p
     from bench.learning.quick import run_quick
 
     said = run_quick(tmp_path).splitlines()
-    assert [line.split(",")[0] for line in said] == ["only-active", "sft", "sft"]
+    assert [line.split(",")[0] for line in said] == ["sft", "sft"]
