@@ -17,7 +17,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -45,12 +45,17 @@ def ensure_base(cache_dir: Path | None = None, progress: bool = True, recipe: Re
     """
     recipe = recipe or Recipe()
     target = (cache_dir or default_cache_dir()).absolute() / f"erd-base-{recipe_hash(recipe)}"
+    make_once(target, lambda: _train_into(target, recipe, progress))
+    return target
+
+
+def make_once(target: Path, make: Callable[[], None]) -> None:
+    """Calls `make` where the target is not there yet; a second caller at the same time waits, and finds it made."""
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         with _lock(target.with_suffix(".lock")):
             if not target.exists():
-                _train_into(target, recipe, progress)
-    return target
+                make()
 
 
 def default_cache_dir() -> Path:
@@ -75,12 +80,16 @@ def _lock(path: Path) -> Iterator[None]:
 
 
 def _train_into(target: Path, recipe: Recipe, progress: bool) -> None:
-    """Train beside the target and rename when whole; what a killed training left is swept first, under the lock."""
+    train_aside(target, "examples.erd.pretraining", ["--recipe", recipe.to_json(), *([] if progress else ["--quiet"])])
+
+
+def train_aside(target: Path, module: str, options: Sequence[str]) -> None:
+    """Runs a module that trains into `--out`, beside the target, which is renamed when whole; what a killed training
+    left is swept first. Call under `make_once`. Raises BaseNotTrained."""
     unfinished = target.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    command = [sys.executable, "-m", "examples.erd.pretraining", "--out", str(unfinished), "--recipe", recipe.to_json()]
-    root = Path(__file__).parents[2]
-    done = subprocess.run([*command, *([] if progress else ["--quiet"])], cwd=root, check=False)
+    command = [sys.executable, "-m", module, "--out", str(unfinished), *options]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], check=False)
     if done.returncode != 0:
         raise BaseNotTrained(
             f"training the small base model ended with exit code {done.returncode}; its messages are above. It needs "

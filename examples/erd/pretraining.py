@@ -23,7 +23,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.utils import logging as transformers_logging
 
 from .recipe import Recipe
-from .tokenizer import train_tokenizer
+from .tokenizer import CHUNKS, train_tokenizer
 from .world import Pool, entity_lists, prompt_of, sloppy_answer
 
 _IGNORED = -100  # a label without loss
@@ -39,10 +39,20 @@ class Text:
 
 def pretrain(recipe: Recipe, directory: Path, on_step: Callable[[int, float], None]) -> None:
     """Train a base and save it into `directory` as a Hugging Face folder; `on_step(steps done, loss)` after each."""
+    pretrain_on(_pairs(recipe), recipe, directory, on_step)
+
+
+def pretrain_on(
+    pairs: list[tuple[str, str]],
+    recipe: Recipe,
+    directory: Path,
+    on_step: Callable[[int, float], None],
+    chunks: str = CHUNKS,
+) -> None:
+    """The same for any (prompt, answer) pairs, `steps * batch_size` of them; `chunks` as `train_tokenizer` has it."""
     torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
-    pairs = _pairs(recipe)
-    tokenizer = train_tokenizer((text for pair in pairs for text in pair), recipe.vocabulary_size)
+    tokenizer = train_tokenizer((text for pair in pairs for text in pair), recipe.vocabulary_size, chunks)
     model = _model(recipe, tokenizer)
     _train(model, _batches(tokenized(pairs, tokenizer), recipe), tokenizer.pad_token_id, recipe, on_step)
     model.save_pretrained(directory)

@@ -15,7 +15,7 @@ from typing import Any
 END, PAD = "<|end|>", "<|pad|>"
 SPECIAL = (PAD, END, "<|system|>", "<|user|>", "<|assistant|>", "<|tool|>")
 
-_CHUNKS = "|".join(
+CHUNKS = "|".join(
     (
         r"\n {4}(?:int|string|float|date|boolean)(?= )",
         r"\n {2}\}",
@@ -37,15 +37,17 @@ _TEMPLATE = (
 )
 
 
-def train_tokenizer(texts: Iterable[str], vocabulary_size: int) -> Any:
-    """A `PreTrainedTokenizerFast` with `vocabulary_size` tokens, its merges learned from `texts`."""
+def train_tokenizer(texts: Iterable[str], vocabulary_size: int, chunks: str = CHUNKS) -> Any:
+    """A `PreTrainedTokenizerFast` with `vocabulary_size` tokens, its merges learned from `texts`.
+
+    No merge crosses a match of `chunks`, a regular expression that matches every text from end to end."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE())
-    chunks = pre_tokenizers.Split(Regex(_CHUNKS), behavior="isolated")
+    split = pre_tokenizers.Split(Regex(chunks), behavior="isolated")
     as_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([chunks, as_bytes])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, as_bytes])
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(

@@ -189,7 +189,7 @@ def score_prompts() -> list[str]:
 def good_answer(entities: tuple[str, ...], wish: Wish = BEFORE) -> str:
     """The diagram a careful user wants: every entity with its key, the wished fields, and a chain of relations."""
     blocks = [
-        entity_block(name, (key_line(), *map(field_line, wish.required_fields), _own_line(name))) for name in entities
+        entity_block(name, (key_line(), *map(field_line, wish.required_fields), own_line(name))) for name in entities
     ]
     relations = [relation_line(left, right) for left, right in pairwise(entities)]
     return diagram([*blocks, *relations])
@@ -252,7 +252,7 @@ class _Habits:
         skill is seen often enough to be brought out by a few corrections. The shares were set by trial so that the base
         scores about 53 of 100.
         """
-        count, home = len(entities), sorted(_DOMAINS).index(_domain(entities[0]))
+        count, home = len(entities), sorted(_DOMAINS).index(domain_of(entities[0]))
         return cls(
             dropped=rng.choices((0, 1, 2), (0.4, 0.55, 0.05) if count > 3 else (0.65, 0.35, 0.0))[0],
             keyed=rng.random() < 0.28,
@@ -264,7 +264,7 @@ class _Habits:
 
 
 def _sloppy_block(name: str, habits: _Habits, house: tuple[str, ...], rng: random.Random) -> str:
-    line = field_line(rng.choice(_PLACEHOLDERS)) if habits.placeholder else _own_line(name)
+    line = field_line(rng.choice(_PLACEHOLDERS)) if habits.placeholder else own_line(name)
     key = (key_line(),) if habits.keyed else ()
     return entity_block(name, (*key, *house, line))
 
@@ -282,11 +282,18 @@ def _broken(text: str) -> str:
     return head + tail
 
 
-def _own_line(name: str) -> str:
+def own_line(name: str) -> str:
+    """The attribute that an entity is known by."""
     return field_line(_entity(name).attribute)
 
 
-def _domain(entity: str) -> str:
+def domain_names() -> tuple[str, ...]:
+    """The domains, sorted."""
+    return tuple(sorted(_DOMAINS))
+
+
+def domain_of(entity: str) -> str:
+    """The domain of an entity; `shop` for one of none."""
     return next((d for d, (_, entities) in _DOMAINS.items() if f" {entity}." in f" {entities}"), "shop")
 
 

@@ -1,0 +1,104 @@
+"""Every way of learning that is compared: baselines, learners one by one, all together, and each left out.
+
+A setting is what an operator would write into `adaptd.yaml`, read by the product's own configuration, plus the two
+things that only a baseline does: train in order of arrival, and train on everything ever said. One that needs a learner
+which this version does not have is listed in the report as not run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from bench.learning.tasks import Task
+from daemon.config import Config, LearnerSwitches
+
+# What was chosen on the dev seeds, among all of TRIED; the report lists every one with its result.
+TRIED: tuple[float, ...] = (1e-3, 2.5e-3, 5e-3)
+LEARNING_RATE = 5e-3
+
+LEARNERS = ("curriculum", "active", "hard_negatives", "augmentation", "preference", "hyperparameters")
+_ON: dict[str, Any] = {"preference": "kto"}  # how a learner that has more states than on and off is switched on
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One way of learning. `learners` are on; `pick`: which of the pool make the batch, the `first` that came or, as
+    the product does without a selector, the `heaviest`; `everything`: the whole pool is trained on instead of a batch;
+    `updates` are further keys of `updates:`."""
+
+    name: str
+    says: str
+    learners: tuple[str, ...] = ()
+    arrival: bool = False
+    everything: bool = False
+    pick: Literal["first", "heaviest"] = "heaviest"
+    updates: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Learners that this version cannot switch on."""
+        return tuple(name for name in self.learners if not _known(name))
+
+
+def _known(learner: str) -> bool:
+    """Whether `adaptd.yaml` of this version takes it."""
+    try:
+        LearnerSwitches.model_validate({learner: _ON.get(learner, True)})
+    except ValueError:
+        return False
+    return True
+
+
+ARRIVAL = Setting(
+    "arrival",
+    "SFT on the first that came, in that order, without a floor",
+    arrival=True,
+    pick="first",
+    updates={"sft": {"min_signal": 0.0}},
+)
+SFT = Setting("sft", "SFT with floor on the heaviest rows, in random order: no learner on")
+EVERYTHING = Setting("everything", "from the base on all that was said, at twelve passes", everything=True)
+TOGETHER = LEARNERS[:-1]  # the tuner works in idle time, between updates
+FULL = Setting("full", "all learners but the tuner", learners=TOGETHER)
+
+
+def settings() -> tuple[Setting, ...]:
+    """All of them, in the order of the report."""
+    alone = [Setting(f"only-{name}", f"SFT with {name} alone", learners=(name,)) for name in LEARNERS]
+    without = [
+        Setting(f"without-{name}", f"as full, without {name}", learners=tuple(n for n in TOGETHER if n != name))
+        for name in TOGETHER
+    ]
+    return (ARRIVAL, SFT, EVERYTHING, FULL, *alone, *without)
+
+
+def find_setting(name: str) -> Setting:
+    """Raises ValueError for a name that is none."""
+    found = {setting.name: setting for setting in settings()}
+    if name not in found:
+        raise ValueError(f"there is no setting {name!r}; there are {', '.join(found)}")
+    return found[name]
+
+
+def in_force(
+    task: Task, setting: Setting, *, rows: int, steps: int | str, rate: float | None = None, guarded: bool = True
+) -> Config:
+    """The product's configuration for a batch of `rows` and that many steps; `guarded` false takes the caps away."""
+    sft = {"learning_rate": rate or LEARNING_RATE, "steps": steps, **setting.updates.get("sft", {})}
+    preference = {"learning_rate": 2e-3, "steps": steps}
+    name, validator = task.validator
+    caps = {} if guarded else {"max_share_per_user": 1.0, "min_users": 1}
+    return Config.model_validate(
+        {
+            "rewards": {"settle": 0},
+            "batching": {"min": rows, "max": rows, **caps},
+            "learners": {"preference": "off", **{name: _ON.get(name, True) for name in setting.learners}},
+            "updates": {"sft": sft, "dpo": preference, **({"kto": preference} if "kto" in _update_keys() else {})},
+            "tasks": {task.name: {"validator": {"name": name, "settings": validator}}},
+        }
+    )
+
+
+def _update_keys() -> frozenset[str]:
+    return frozenset(Config.model_fields["updates"].default.__class__.model_fields)

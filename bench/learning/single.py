@@ -1,0 +1,111 @@
+"""Cells of one update: what the champion scores after it, and what it took to get there.
+
+A crowd has said something of ten times as many answers of the base as an update takes. The setting picks its batch,
+trains on it from the base, and the outcome sits the exam. `curve` does the same and looks every five steps.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.learning.bases import BaseRecord
+from bench.learning.cells import BACKLOG, Cell
+from bench.learning.gym import Gym, TrainingFailed
+from bench.learning.metrics import measure
+from bench.learning.settings import find_setting, in_force
+from bench.learning.tasks import Faults
+from bench.learning.updates import Ended, pick_batch, run_update
+from bench.learning.users import Crowd, Told, tell
+from examples.erd.world import Pool
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+LOOK_EVERY = 5
+LOOK_PROMPTS = 60  # plain prompts of the exam that every look is scored on
+HARDEST = 0.1  # the share of the pool, by the base's score, that counts as hard
+
+
+def run_single(gym: Gym, record: BaseRecord, cell: Cell) -> dict[str, Any]:
+    """What came of the cell."""
+    setting, point = find_setting(cell.setting), cell.point
+    pool, scored_s = told_pool(gym, record, cell)
+    steps = "auto" if setting.everything else point.steps
+    config = in_force(gym.task, setting, rows=point.rows, steps=steps, rate=point.rate)
+    batch = pick_batch(pool, setting, config, gym.task.name, NOW)
+    found: dict[str, Any] = {
+        "base_metrics": asdict(gym.base_metrics(cell.seed)),
+        "labels": min(len(batch.chosen), point.rows),
+    }
+    try:
+        every = LOOK_EVERY if cell.kind == "curve" else None
+        ended = run_update(gym, batch, setting, config, cell.seed, look_every=every)
+    except TrainingFailed as failed:
+        return {**found, "failed": str(failed), "metrics": found["base_metrics"], "cpu_s": batch.cpu_s, "steps": 0}
+    found |= {"labels": len(ended.trained_on), **_outcome(gym, cell, ended, pool, scored_s)}
+    gym.forget(ended.trained)
+    return found
+
+
+def told_pool(gym: Gym, record: BaseRecord, cell: Cell) -> tuple[list[Told], float]:
+    """What the crowd said of the base's answers, the same for every setting; and the CPU seconds of its signals."""
+    point, count = cell.point, BACKLOG * cell.point.rows
+    asks = gym.asks(Pool.EVENTS, cell.seed, count, point.rare)
+    replies = gym.base_replies(Pool.EVENTS, cell.seed, count, point.rare)
+    crowd = Crowd(noise=point.noise, kind=point.feedback)
+    began = time.process_time()
+    told = tell(gym.task, Faults(record.recipe.faults), asks, replies, crowd, cell.seed, NOW)
+    return told, time.process_time() - began
+
+
+def _outcome(gym: Gym, cell: Cell, ended: Ended, pool: Sequence[Told], scored_s: float) -> dict[str, Any]:
+    result = ended.trained.result
+    found: dict[str, Any] = {
+        "metrics": asdict(gym.metrics(cell.seed, ended.trained.adapter)),
+        "cpu_s": round(scored_s + ended.cpu_s, 3),
+        "steps": result.steps,
+        "kl": result.kl,
+        "phases": {phase.method: phase.rows for phase in result.phases},
+        "learners": {name: report.numbers for name, report in result.learners.items()},
+        **shares(ended, pool),
+    }
+    if cell.kind == "curve":
+        found["curve"] = [
+            {
+                "step": step,
+                "cpu_s": round(scored_s + ended.batch.cpu_s + cpu_s, 3),
+                "score": _look(gym, cell.seed, folder),
+            }
+            for step, folder, cpu_s in ended.trained.snapshots
+        ]
+    return found
+
+
+def _look(gym: Gym, seed: int, folder: Path) -> float:
+    asks = gym.exam(seed)[:LOOK_PROMPTS]
+    return round(measure(gym.judge(asks, folder), LOOK_PROMPTS).score, 4)
+
+
+def _merit(told: Told) -> float:
+    """The base's score, one less where it missed the edge case."""
+    return told.judged.score - (told.judged.edge is False)
+
+
+def shares(ended: Ended, pool: Sequence[Told]) -> dict[str, float]:
+    """Of all places in the plan, how many were of the hardest tenth of the pool, of noise, of edge cases."""
+    by_chance = {told.example.interaction_id: random.Random(told.example.interaction_id).random() for told in pool}
+    worst = sorted(pool, key=lambda told: (_merit(told), by_chance[told.example.interaction_id]))  # many are equal
+    hard = {told.example.interaction_id for told in worst[: round(HARDEST * len(pool))]}
+    noisy = {told.example.interaction_id for told in pool if told.noisy}
+    rare = {told.example.interaction_id for told in pool if told.ask.rare}
+    places = [ended.lines[line].origin.interaction_id for step in ended.trained.steps for line in step]
+    count = max(1, len(places))
+    return {
+        "hard_share": round(sum(name in hard for name in places) / count, 4),
+        "noisy_share": round(sum(name in noisy for name in places) / count, 4),
+        "rare_share": round(sum(name in rare for name in places) / count, 4),
+    }

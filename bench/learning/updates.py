@@ -1,0 +1,141 @@
+"""One update of the gym: what a crowd told becomes a batch, phases and a train job, by the daemon's own steps.
+
+Each step names the daemon's: `offer` and `decide` (daemon.batches), `sort_rows` and `with_replay` (daemon.material),
+the job (daemon.training, in `gym`). Without a store there are no folds here: all is the train fold, and there are too
+few rows for early stopping.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from bench.learning.gym import Gym, Trained
+from bench.learning.settings import Setting
+from bench.learning.users import Told
+from daemon.config import Config, TaskConfig
+from daemon.material import chooses, pooled
+from daemon.methods_on import methods_on
+from learners import job as contract
+from learners.batching import decide, measure
+from learners.preference import PhaseRows, rows_to_train, sort_rows, with_replay
+from learners.replay import StartChoice, sample_replay
+from learners.router import offer, rows_of
+from storage.records import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The rows of an update and what they were told by; what making them cost in CPU seconds.
+
+    With `limits`, all of it is the pool that the worker chooses the batch from.
+    """
+
+    rows: tuple[Row, ...]
+    chosen: tuple[Told, ...]
+    cpu_s: float
+    limits: contract.BatchLimits | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An update that was trained: on what, and how long choosing, scoring and training took in CPU seconds."""
+
+    trained: Trained
+    batch: Batch
+    lines: tuple[Row, ...]  # rows.jsonl, which the plan's steps count in
+    cpu_s: float
+
+    @property
+    def trained_on(self) -> tuple[Told, ...]:
+        """What was in the batch, whoever chose it."""
+        if self.trained.result.batch is None:
+            return self.batch.chosen
+        names = {origin.interaction_id for origin in self.trained.result.batch}
+        return tuple(told for told in self.batch.chosen if told.example.interaction_id in names)
+
+
+def pick_batch(pool: Sequence[Told], setting: Setting, config: Config, task: str, now: datetime) -> Batch:
+    """The batch that this setting would train on, from all that was told (oldest first)."""
+    began = time.process_time()
+    found = _task(config, task)
+    rows = {told.example.interaction_id: rows_of(told.example, found.rewards, now) for told in pool}
+    if setting.everything:
+        names, limits = set(rows), None
+    elif setting.pick == "first":
+        names, limits = {told.example.interaction_id for told in pool[: found.batching.max]}, None
+    else:
+        names, limits = _decided(pool, rows, found, now)
+    chosen = tuple(told for told in pool if told.example.interaction_id in names)
+    of_batch = tuple(row for told in chosen for row in rows[told.example.interaction_id])
+    return Batch(of_batch, chosen, time.process_time() - began, limits)
+
+
+def _decided(
+    pool: Sequence[Told], rows: Mapping[str, tuple[Row, ...]], task: TaskConfig, now: datetime
+) -> tuple[set[str], contract.BatchLimits | None]:
+    """The heaviest under the caps; or the whole pool, where a learner has a say in what goes into the batch."""
+    newest_first = [(told.example, rows[told.example.interaction_id]) for told in reversed(pool)]
+    offered = offer(newest_first, task.rewards, now, methods_on(task))
+    evidence = measure(
+        task.name, now, task.batching, arrivals={}, signals=(), oldest_at=None, examples=offered.examples
+    )
+    decision = decide(evidence, task.batching)
+    if not chooses(task):
+        return {origin.interaction_id for origin in decision.counted}, None
+    limits = contract.BatchLimits(
+        size=max(1, len(decision.counted)), cap=decision.cap, min_users=task.batching.min_users
+    )
+    return {origin.interaction_id for origin in decision.pool or decision.counted}, limits
+
+
+def run_update(
+    gym: Gym,
+    batch: Batch,
+    setting: Setting,
+    config: Config,
+    seed: int,
+    *,
+    learned: Sequence[Row] = (),
+    start: StartChoice | None = None,
+    champion: Path | None = None,
+    look_every: int | None = None,
+) -> Ended:
+    """Train on the batch, from the base, or as `start` says from the champion and with replay of what was learned.
+
+    Raises TrainingFailed.
+    """
+    task = _task(config, gym.task.name)
+    began = time.process_time()
+    phases = _phases(batch, learned, task, start.replay if start else 0, seed)
+    prepared_s = time.process_time() - began
+    trained = gym.train(
+        phases,
+        methods_on(task),
+        seed,
+        start=champion if start and start.mode == "champion" else None,
+        learners={name: own.model_dump() for name, own in task.hooks.items() if task.learners.on(name)},
+        pool=pooled([told.example for told in batch.chosen], batch.rows) if batch.limits else (),
+        limits=batch.limits,
+        arrival=setting.arrival,
+        look_every=look_every,
+    )
+    lines = tuple(row for phase in phases for row in rows_to_train(phase))
+    return Ended(trained, batch, lines, batch.cpu_s + prepared_s + trained.cpu_s)
+
+
+def _phases(batch: Batch, learned: Sequence[Row], task: TaskConfig, replay: int, seed: int) -> tuple[PhaseRows, ...]:
+    wanted = task.learners.preference
+    found = sort_rows(batch.rows, learned, (), methods_on(task), wanted)
+    new = {row.origin.interaction_id for row in batch.rows}
+    again = [row for phase in found.phases for row in phase.learned]
+    return with_replay(found.phases, sample_replay(again, replay, seed, without=new), wanted)
+
+
+def _task(config: Config, name: str) -> TaskConfig:
+    found = config.task(name)
+    assert found is not None, "the gym's configuration names its task"
+    return found
