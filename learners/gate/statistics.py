@@ -232,9 +232,12 @@ def prove(paired: Paired, alpha: float, look: int, looks: int, *, screened: bool
     `screened`: it has passed a screen, which has spent its share of what this look may wrongly reject.
     """
     cautious = paired.cautious()
+    tail = bootstrap_tail(cautious)
+    if cautious.mean <= 0:
+        tail = max(tail, 0.5)  # the formula's own rounding must not prove what the mean denies
     left = 1 - SCREEN_SHARE if screened else 1.0
     return Proof(
-        tail=bootstrap_tail(cautious),
+        tail=tail,
         level=promotion_level(cautious, alpha, look, looks),
         worse=is_worse(paired, by=0.0, level=alpha * spend(look, looks) * left),
     )

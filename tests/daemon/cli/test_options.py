@@ -125,6 +125,8 @@ def test_reasons_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> 
     reason = "[Errno 2] [/no] such [bold]thing"
     counts = {"open": 0, "learned": 4, "withdrawn": 0}
     updates = {"running": None, "totals": {"promoted": 2}, "last_failure": reason}
+    task = {"champion": None, "batch": {"reason": reason}, "updates": updates, "examples": counts, "failures": []}
+    task["trend"] = {"scores": {"p": None}, "rewards": {"p": None}}
     found = {
         "version": "1",
         "ready": False,
@@ -134,7 +136,7 @@ def test_reasons_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> 
         "events": {"stored": 3},
         "sources": [{"name": "kafka", "state": "degraded", "lag": 7, "reason": reason}],
         "services": {"engine": reason},
-        "tasks": {"erd": {"champion": None, "batch": {"reason": reason}, "updates": updates, "examples": counts}},
+        "tasks": {"erd": task},
     }
     with out.capture() as captured:
         print_status(found)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from learners.gate.statistics import (
@@ -85,6 +85,7 @@ def test_where_values_repeat_the_tail_is_rough_but_of_its_size() -> None:
 
 
 @given(st.lists(st.tuples(numbers, st.floats(1e-3, 1)), min_size=20, max_size=60))
+@example([(0.0, 1.0)] * 18 + [(7.483652077812449e-181, 1.0), (-1.0, 1.0)])
 def test_nothing_is_proven_both_better_and_worse(rows: list[tuple[float, float]]) -> None:
     pairs = Paired(np.array([row[0] for row in rows]), np.array([row[1] for row in rows]))
     if pairs.effective >= 8:
