@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -125,7 +126,13 @@ def test_reasons_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> 
     reason = "[Errno 2] [/no] such [bold]thing"
     counts = {"open": 0, "learned": 4, "withdrawn": 0}
     updates = {"running": None, "totals": {"promoted": 2}, "last_failure": reason}
-    task = {"champion": None, "batch": {"reason": reason}, "updates": updates, "examples": counts, "failures": []}
+    task: dict[str, Any] = {
+        "champion": None,
+        "batch": {"reason": reason},
+        "updates": updates,
+        "examples": counts,
+        "failures": [],
+    }
     task["trend"] = {"scores": {"p": None}, "rewards": {"p": None}}
     found = {
         "version": "1",
