@@ -32,7 +32,7 @@ def find_base(name: str) -> Path:
     path = Path(name).expanduser()
     if path.is_dir():
         return check_base(path)
-    if (cached := _cached_snapshot(name)) is not None:
+    if (cached := cached_snapshot(name)) is not None:
         return check_base(cached)
     if name.startswith((".", "/", "~")):  # meant as a path: no hub has such a name
         raise BaseMissing(f"There is no model folder {path}; set model.base to one that has config.json in it.")
@@ -98,7 +98,7 @@ def _sha256_of(file: Path) -> str:
     return digest.hexdigest()
 
 
-def _cached_snapshot(name: str) -> Path | None:
+def cached_snapshot(name: str) -> Path | None:
     """Where Hugging Face's tools keep the main revision of a downloaded model (their documented cache layout)."""
     home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
     cache = Path(os.environ.get("HF_HUB_CACHE", home / "hub"))

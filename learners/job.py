@@ -25,6 +25,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from consumers.similarity import SimilaritySettings
+from learners.model import DEFAULT_EMBEDDINGS
 from storage.records import Message, Origin, Row
 
 CONTRACT: Literal[1] = 1
@@ -87,6 +88,13 @@ class Model(_Frozen):
     max_context: int = Field(2048, ge=8)
     lora: Lora = Lora()
     quantization: Literal["none", "4bit"] = "none"
+
+
+class Embeddings(_Frozen):
+    """Which sentence model compares texts, and the folder where vectors are kept; null keeps none."""
+
+    model: str = DEFAULT_EMBEDDINGS
+    cache: str | None = None
 
 
 class BatchLimits(_Frozen):
@@ -158,6 +166,7 @@ class TrainJob(_Job):
     start: Start
     model: Model = Model()
     learners: dict[str, dict[str, Any]] = {}
+    embeddings: Embeddings = Embeddings()
     batch: BatchLimits | None = None
     champion_path: str | None = None
     off_policy: dict[str, Any] | None = None
