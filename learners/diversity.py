@@ -1,6 +1,7 @@
 """Which few of many stand best for all of them: greedy facility location over unit vectors. Pure numpy, no chance.
 
-The worth of a choice is the sum, over everything, of the similarity to the nearest thing chosen; the greedy choice reaches at least 63 % of the best one's (Nemhauser, Wolsey and Fisher, Mathematical Programming 14, 1978). It is
+The worth of a choice is the sum, over everything, of the similarity to the nearest thing chosen; the greedy choice
+reaches at least 63 % of the best one's (Nemhauser, Wolsey and Fisher, Mathematical Programming 14, 1978). It is
 preferred to k-center here because that one seeks the farthest, and what is farthest in feedback is often rubbish:
 something that stands for nothing but itself gains little here.
 

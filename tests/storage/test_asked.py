@@ -44,7 +44,7 @@ def test_asked_examples_are_known_by_their_rows(store: Store) -> None:
     store.write(lambda tx: keep(tx, example("a"), example("b")))
     store.write(lambda tx: asked.mark_asked(tx, "erd", ["b"], NOW))
     pairs = store.read(lambda tx: tx.execute(select(examples.c.interaction_id, examples.c.id)).all())
-    rows = {name: number for name, number in pairs}
+    rows = {row.interaction_id: row.id for row in pairs}
     assert store.read(lambda tx: asked.which_asked(tx, set(rows.values()))) == {rows["b"]}
     assert store.read(lambda tx: asked.which_asked(tx, ())) == frozenset()
 
