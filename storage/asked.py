@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, select, update
+from sqlalchemy import Connection, Select, or_, select, update
 
 from storage.bulk import chunks
 from storage.dialects.sqlite import among, as_list
@@ -21,8 +21,10 @@ _STANDING = (example.c.revision.is_not(None), example.c.joined.is_(True), exampl
 
 
 def unlabelled_examples(tx: Connection, task: str, *, asked_before: datetime, limit: int) -> list[Example]:
-    """Of the train fold, standing, without feedback, and not asked about since `asked_before`; the newest first."""
+    """Standing, without feedback, and not asked about since `asked_before`; the newest first. Of the train fold, or of
+    none yet: whoever asks draws for those first."""
     query = _newest(task, limit).where(example.c.labelled.is_(False))
+    query = query.where(or_(example.c.fold == "train", example.c.fold.is_(None)))
     recently = select(asked.c.example_id).where(asked.c.last_asked_at > asked_before)
     query = query.where(example.c.id.not_in(recently))
     return [codec.from_json(Example, record) for (record,) in tx.execute(query)]
@@ -30,20 +32,22 @@ def unlabelled_examples(tx: Connection, task: str, *, asked_before: datetime, li
 
 def judged_examples(tx: Connection, task: str, limit: int) -> list[Example]:
     """Of the train fold, standing, with feedback; the newest first."""
-    query = _newest(task, limit).where(example.c.labelled.is_(True))
+    query = _newest(task, limit).where(example.c.labelled.is_(True), example.c.fold == "train")
     return [codec.from_json(Example, record) for (record,) in tx.execute(query)]
 
 
 def _newest(task: str, limit: int) -> Select[Any]:
-    query = select(example.c.record).where(example.c.task == task, example.c.fold == "train", *_STANDING)
+    query = select(example.c.record).where(example.c.task == task, *_STANDING)
     return query.order_by(example.c.effective_at.desc(), example.c.id.desc()).limit(limit)
 
 
 def mark_asked(tx: Connection, task: str, interaction_ids: Iterable[str], now: datetime) -> None:
-    """Whoever is asked about again keeps the first time."""
+    """What is asked about is of the train fold from now on, where it had no fold; asked again, it keeps its first time.
+    """
     for some in chunks(interaction_ids):
         named = select(example.c.id).where(example.c.task == task, example.c.interaction_id.in_(some))
         numbers = set(tx.execute(named).scalars())
+        tx.execute(update(example).where(example.c.id.in_(numbers), example.c.fold.is_(None)).values(fold="train"))
         again = which_asked(tx, numbers)
         tx.execute(update(asked).where(asked.c.example_id.in_(again)).values(last_asked_at=now))
         if new := numbers - again:

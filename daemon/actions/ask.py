@@ -20,9 +20,10 @@ from daemon.actions.context import Context
 from daemon.config import TaskConfig
 from daemon.errors import NotFound
 from learners.asking import Asked, asked_text, choose_questions
+from learners.folds import draw, fold_key
 from learners.validators import open_validator
-from storage import asked, decisions
-from storage.records import Decision, Example
+from storage import asked, decisions, folds
+from storage.records import Decision, Example, Fold
 
 MOST_QUESTIONS = 100
 CANDIDATES = 1000  # the newest unlabelled answers that are compared
@@ -58,7 +59,7 @@ def ask_people(context: Context, task: str, count: int) -> Questions:
     if config is None:
         raise NotFound(f"no task {task} is learned here; `adaptd tasks` shows those that are")
     now = context.clock()
-    candidates, judged = context.store.read(lambda tx: _gather(tx, task, now))
+    candidates, judged = context.store.read(lambda tx: _gather(tx, config, now))
     found = choose_questions(
         candidates,
         judged,
@@ -68,14 +69,32 @@ def ask_people(context: Context, task: str, count: int) -> Questions:
     )
     reason = _in_words(found, len(candidates))
     if found.questions:
-        context.store.write(lambda tx: _mark(tx, task, found, reason, now))
+        context.store.write(lambda tx: _mark(tx, config, found, reason, now))
     return Questions(task=task, candidates=len(candidates), reason=reason, questions=_views(found))
 
 
-def _gather(tx: Connection, task: str, now: datetime) -> tuple[list[Example], list[Example]]:
-    waiting = asked.unlabelled_examples(tx, task, asked_before=now - AGAIN_AFTER, limit=CANDIDATES)
+def _gather(tx: Connection, task: TaskConfig, now: datetime) -> tuple[list[Example], list[Example]]:
+    waiting = asked.unlabelled_examples(tx, task.name, asked_before=now - AGAIN_AFTER, limit=CANDIDATES)
     answered = [example for example in waiting if example.response and example.messages]
-    return answered, asked.judged_examples(tx, task, JUDGED)
+    drawn = _drawn(tx, task, answered)
+    train = [example for example in answered if drawn.get(_key(task, example)) == "train"]
+    return train, asked.judged_examples(tx, task.name, JUDGED)
+
+
+def _drawn(tx: Connection, task: TaskConfig, examples: Sequence[Example]) -> dict[str, Fold]:
+    """Fold by key, of keys that were drawn before and of those that would be drawn now, with their first feedback: what
+    would fall to the gate is not asked about, so that asking puts nothing into it and takes nothing out.
+
+    Each as if it came first: the gate only fills up, so none that is train now would be drawn into it a moment later.
+    """
+    keys = {key for example in examples if (key := _key(task, example))}
+    known, entries = folds.folds_of(tx, task.name, keys), folds.fold_counts(tx, task.name).gate
+    secret = folds.fold_secret(tx)
+    return {key: known.get(key) or draw(secret, task.name, key, entries, task.holdout) for key in sorted(keys)}
+
+
+def _key(task: TaskConfig, example: Example) -> str:
+    return fold_key(example.messages, example.user_id, task.holdout.split) or ""
 
 
 def _scores(config: TaskConfig, candidates: Sequence[Example]) -> list[float | None]:
@@ -91,10 +110,13 @@ def _scores(config: TaskConfig, candidates: Sequence[Example]) -> list[float | N
     return scores + [None] * (len(candidates) - len(scores))
 
 
-def _mark(tx: Connection, task: str, found: Asked, reason: str, now: datetime) -> None:
-    names = [question.example.interaction_id for question in found.questions]
-    asked.mark_asked(tx, task, names, now)
-    decisions.record(tx, Decision(now, "ask", reason, task, actor="somebody", detail={"asked": len(names)}))
+def _mark(tx: Connection, task: TaskConfig, found: Asked, reason: str, now: datetime) -> None:
+    """Their folds are kept from here on."""
+    examples = [question.example for question in found.questions]
+    drawn = {(task.name, key): fold for key, fold in _drawn(tx, task, examples).items()}
+    folds.save_folds(tx, drawn, now)
+    asked.mark_asked(tx, task.name, [example.interaction_id for example in examples], now)
+    decisions.record(tx, Decision(now, "ask", reason, task.name, actor="somebody", detail={"asked": len(examples)}))
 
 
 def _in_words(found: Asked, candidates: int) -> str:

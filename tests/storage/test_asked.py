@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from storage import asked, buffer
+from storage import asked, buffer, intake
 from storage.records import Signal
 from storage.store import Store
 from storage.tables import asked as table
@@ -26,6 +26,12 @@ def test_only_what_nobody_has_judged_in_the_train_fold_can_be_asked_about(store:
     store.write(lambda tx: keep(tx, *bare, example("judged")))
     store.write(lambda tx: keep(tx, example("held out", scalar=None), fold="gate"))
     assert waiting(store) == ["new"]
+    store.write(lambda tx: intake.lock_interactions(tx, [("erd", "undrawn")]))
+    store.write(lambda tx: intake.save_examples(tx, [example("undrawn", scalar=None)], {}))
+    assert sorted(waiting(store)) == ["new", "undrawn"]
+    store.write(lambda tx: asked.mark_asked(tx, "erd", ["undrawn"], NOW))
+    fold = select(examples.c.fold).where(examples.c.interaction_id == "undrawn")
+    assert store.read(lambda tx: tx.execute(fold).scalar_one()) == "train"
     judged = store.read(lambda tx: asked.judged_examples(tx, "erd", 9))
     assert [one.interaction_id for one in judged] == ["judged"]
 

@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 
 from daemon.actions.ask import ask_people
 from daemon.actions.context import Context
+from daemon.config import Config
 from daemon.errors import NotFound
 from storage import buffer, decisions
 from storage.artifacts import Artifacts
@@ -19,7 +20,7 @@ def context(desk: Desk, tmp_path: Path) -> Context:
     return Context(desk.store, Artifacts(tmp_path), lambda: desk.config, lambda: NOW)
 
 
-def fill(desk: Desk, count: int = 12) -> None:
+def fill(desk: Desk, count: int = 40) -> None:
     """Interactions of many users; some fall into dev and gate."""
     named = ({"interaction_id": f"i{n}", "user_id": f"u{n}", "prompt": f"Draw shop {n}."} for n in range(count))
     desk.send(*(wire(f"e{n}", "interaction", **fields) for n, fields in enumerate(named)))
@@ -40,7 +41,7 @@ def test_questions_show_prompt_and_answer_and_come_from_the_train_fold_alone(des
 
 
 def test_whoever_asks_next_is_shown_others(desk: Desk, context: Context) -> None:
-    fill(desk, 20)
+    fill(desk)
     first = {question.interaction_id for question in ask_people(context, "erd", 2).questions}
     second = {question.interaction_id for question in ask_people(context, "erd", 2).questions}
     assert len(first) == len(second) == 2
@@ -71,7 +72,7 @@ def test_asking_is_written_down_without_what_users_wrote(desk: Desk, context: Co
 
 def test_an_answer_to_ask_is_learned_and_stays_out_of_the_means(desk: Desk, context: Context) -> None:
     page = Page(desk)
-    fill(desk, 20)
+    fill(desk)
     question = ask_people(context, "erd", 1).questions[0].interaction_id
     other = next(name for name, fold in desk.folds().items() if fold == "train" and name != question)
     named = {name: desk.example(name).user_id for name in (question, other)}
@@ -86,3 +87,17 @@ def test_an_answer_to_ask_is_learned_and_stays_out_of_the_means(desk: Desk, cont
     assert [value for _, value in desk.store.read(lambda tx: buffer.recent_signals(tx, "erd", 9))] == [1.0]
     opened = desk.store.read(lambda tx: buffer.open_examples(tx, "erd", settled_before=NOW, limit=9))
     assert {example.interaction_id for example in opened} == {question, other}
+
+
+def test_without_a_validator_folds_are_drawn_by_asking_and_the_gate_gets_nothing_of_it(
+    desk: Desk, context: Context
+) -> None:
+    desk.config = Config.model_validate({"tasks": {"erd": {}}})
+    fill(desk)
+    assert set(desk.folds().values()) == {None}
+    shown = {question.interaction_id for question in ask_people(context, "erd", 100).questions}
+    assert 0 < len(shown) < 40
+    assert {name for name, fold in desk.folds().items() if fold == "train"} == shown
+    told = (wire(f"r{name}", interaction_id=name, user_id=desk.example(name).user_id) for name in sorted(shown))
+    desk.send(*told)
+    assert {desk.folds()[name] for name in shown} == {"train"}
