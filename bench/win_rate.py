@@ -70,7 +70,8 @@ def line(found: dict[str, Any]) -> str:
     head, length, gain = (f"{100 * found[key]:.1f}" for key in ("head", "length", "gain"))
     low, high = (f"{100 * bound:+.1f}" for bound in found["interval"])
     used = "used" if found["product"]["used"] else "not used"
-    return f"| {found['stream']} | {found['pairs']} | {found['topics']} | {head} | {length} | {gain} ({low} to {high}) | {used} |"
+    counts = f"{found['stream']} | {found['pairs']} | {found['topics']}"
+    return f"| {counts} | {head} | {length} | {gain} ({low} to {high}) | {used} |"
 
 
 def main() -> None:

@@ -370,6 +370,9 @@ def _task_in(own: TaskSettings, folder: Path) -> TaskSettings:
     So are those of its gate, which are laid over the global ones later.
     """
     own = own.model_copy(update={"gate": {key: _set_in(key, value, folder) for key, value in own.gate.items()}})
+    if isinstance(judge := own.gate.get("judge"), dict) and isinstance(judge.get("key_file"), str):
+        whole = {**judge, "key_file": str(_placed(judge["key_file"], folder))}
+        own = own.model_copy(update={"gate": {**own.gate, "judge": whole}})
     if own.validator is None or not own.validator.settings:
         return own
     try:

@@ -19,6 +19,7 @@ This module holds the shapes; `learners.job_files` reads and writes them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -33,6 +34,7 @@ CONTRACT: Literal[1] = 1
 JOB = "job.json"
 ROWS = "rows.jsonl"
 DEV_ROWS = "dev.jsonl"
+PAIRS = "pairs.jsonl"
 POOL = "pool.jsonl"
 MADE = "made.json"
 PLAN = "plan.jsonl"
@@ -220,6 +222,7 @@ class EvaluateJob(_Job):
 
     `kept_answers` is the folder of answers that earlier jobs got; null asks for everything anew. `similarity` says how
     answers are compared with human targets.
+    `judge` are the settings of `gate.judge`. Where there is a pairs.jsonl, the win-rate head is learned from it.
     """
 
     kind: Literal["evaluate"] = "evaluate"
@@ -231,6 +234,8 @@ class EvaluateJob(_Job):
     similarity: SimilaritySettings = SimilaritySettings()
     screen: Screen | None = None
     kept_answers: str | None = None
+    embeddings: Embeddings = Embeddings()
+    judge: dict[str, Any] | None = None
 
 
 class PlanStep(_Frozen):
@@ -378,6 +383,7 @@ class EvaluateResult(_Result):
 
     `try_again`: it failed only because the engine was away or full. `screened`: the candidate was clearly worse on the
     screen, and only that is in answers.jsonl. `generated` answers were asked of the engine, `remembered` were kept.
+    `preferring` is what `judge` and `win_rate` report.
     """
 
     kind: Literal["evaluate"] = "evaluate"
@@ -387,6 +393,7 @@ class EvaluateResult(_Result):
     screened: bool = False
     generated: int = 0
     remembered: int = 0
+    preferring: dict[str, dict[str, Any]] = {}
     candidate_score: float | None = None
     champion_score: float | None = None
 
@@ -396,6 +403,20 @@ class Compared(_Frozen):
 
     chosen: str
     rejected: str
+
+
+class TrainPair(_Frozen):
+    """One line of pairs.jsonl: two answers to one prompt of the train fold, of which a human chose one."""
+
+    prompt: str
+    chosen: str
+    rejected: str
+    weight: float = Field(1.0, ge=0)
+
+
+def asked_of(messages: Sequence[Message]) -> str:
+    """What the user said last; empty where no user did."""
+    return next((message.content for message in reversed(messages) if message.role == "user"), "")
 
 
 Part = Literal["gate", "golden", "retention"]
@@ -463,7 +484,9 @@ class JudgedAnswer(_Frozen):
 
 
 class AnswerPair(_Frozen):
-    """Both contenders on one prompt. `target_generic`: whether the human's own text would fit any prompt."""
+    """Both contenders on one prompt. `target_generic`: whether the human's own text would fit any prompt. `preferred`,
+    by `judge` or `win_rate`, is 1 for the candidate's answer, 0 for the champion's, 0.5 for a tie.
+    """
 
     id: str
     part: Part = "gate"
@@ -474,3 +497,4 @@ class AnswerPair(_Frozen):
     target: str | None = None
     pair: Compared | None = None
     user: int | None = None
+    preferred: dict[str, float] = {}

@@ -30,20 +30,13 @@ def unlabelled_examples(tx: Connection, task: str, *, asked_before: datetime, li
     return [codec.from_json(Example, record) for (record,) in tx.execute(query)]
 
 
-def judged_examples(tx: Connection, task: str, limit: int) -> list[Example]:
-    """Of the train fold, standing, with feedback; the newest first."""
-    query = _newest(task, limit).where(example.c.labelled.is_(True), example.c.fold == "train")
-    return [codec.from_json(Example, record) for (record,) in tx.execute(query)]
-
-
 def _newest(task: str, limit: int) -> Select[Any]:
     query = select(example.c.record).where(example.c.task == task, *_STANDING)
     return query.order_by(example.c.effective_at.desc(), example.c.id.desc()).limit(limit)
 
 
 def mark_asked(tx: Connection, task: str, interaction_ids: Iterable[str], now: datetime) -> None:
-    """What is asked about is of the train fold from now on, where it had no fold; asked again, it keeps its first time.
-    """
+    """What had no fold is of the train fold from now on; what is asked about again keeps its first time."""
     for some in chunks(interaction_ids):
         named = select(example.c.id).where(example.c.task == task, example.c.interaction_id.in_(some))
         numbers = set(tx.execute(named).scalars())

@@ -82,6 +82,12 @@ def learned_examples(tx: Connection, task: str, limit: int) -> list[Example]:
     return _examples(tx, query.where(learned, example.c.set_aside_revision < example.c.revision))
 
 
+def labelled_examples(tx: Connection, task: str, limit: int) -> list[Example]:
+    """Of the train fold, with feedback, whatever became of them; the newest first."""
+    query = _newest(task, limit).where(_STANDING, example.c.fold == "train", example.c.labelled.is_(True))
+    return _examples(tx, query)
+
+
 def gate_examples(tx: Connection, task: str, limit: int = 200) -> list[Example]:
     """Held out for the gate, unlabelled ones too; the newest first."""
     return _examples(tx, _newest(task, limit).where(_STANDING, example.c.fold == "gate"))

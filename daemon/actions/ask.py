@@ -22,7 +22,7 @@ from daemon.errors import NotFound
 from learners.asking import Asked, asked_text, choose_questions
 from learners.folds import draw, fold_key
 from learners.validators import open_validator
-from storage import asked, decisions, folds
+from storage import asked, buffer, decisions, folds
 from storage.records import Decision, Example, Fold
 
 MOST_QUESTIONS = 100
@@ -78,7 +78,7 @@ def _gather(tx: Connection, task: TaskConfig, now: datetime) -> tuple[list[Examp
     answered = [example for example in waiting if example.response and example.messages]
     drawn = _drawn(tx, task, answered)
     train = [example for example in answered if drawn.get(_key(task, example)) == "train"]
-    return train, asked.judged_examples(tx, task.name, JUDGED)
+    return train, buffer.labelled_examples(tx, task.name, JUDGED)
 
 
 def _drawn(tx: Connection, task: TaskConfig, examples: Sequence[Example]) -> dict[str, Fold]:

@@ -32,7 +32,7 @@ def test_only_what_nobody_has_judged_in_the_train_fold_can_be_asked_about(store:
     store.write(lambda tx: asked.mark_asked(tx, "erd", ["undrawn"], NOW))
     fold = select(examples.c.fold).where(examples.c.interaction_id == "undrawn")
     assert store.read(lambda tx: tx.execute(fold).scalar_one()) == "train"
-    judged = store.read(lambda tx: asked.judged_examples(tx, "erd", 9))
+    judged = store.read(lambda tx: buffer.labelled_examples(tx, "erd", 9))
     assert [one.interaction_id for one in judged] == ["judged"]
 
 

@@ -10,7 +10,6 @@ from learners.ngrams import Vectors, ngram_vectors
 from learners.pairwise.head import Compared, fit, gain_bound, learn_head
 
 
-
 def embed(texts: Sequence[str]) -> Vectors:
     """A small encoder: words hashed into 64 places."""
     return ngram_vectors(texts).reshape(len(texts), 64, -1).sum(axis=2)
