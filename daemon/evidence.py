@@ -91,9 +91,7 @@ def train_pairs(tx: Connection, task: TaskConfig, now: datetime) -> tuple[contra
             rejected=compared.rejected,
             weight=decay(example.effective_at, now, task.rewards.half_life),
         )
-        for example, compared in (
-            fresh[at] for at in newest_fairly(users, MOST_PAIRS, task.batching.max_share_per_user)
-        )
+        for example, compared in (fresh[at] for at in kept)
     )
 
 
