@@ -42,7 +42,7 @@ class Question:
 @dataclass(frozen=True, slots=True)
 class Asked:
     """The questions, best first; `same_prompt` had a prompt that is asked about already, `over_share` a user with their
-    share of the questions."""
+    share of the questions already."""
 
     questions: tuple[Question, ...]
     same_prompt: int
@@ -77,21 +77,20 @@ def choose_questions(
     doubts, why = _doubts(mine, theirs, said, [scores[at] for at in different])
     near = nearness(mine, theirs)
     worth = LEAST + (1 - LEAST) * doubts
-    picks = cover(mine, len(different), weights=list(worth), known=theirs)
-    cap, held, over = ceil(max_share_per_user * count), Counter[str | None](), 0
-    questions: list[Question] = []
-    whole = max(float(worth.sum()), 1e-9)
-    for pick in picks:
-        example = candidates[different[pick.place]]
-        if len(questions) >= count:
-            break
-        if held[example.user_id] >= cap:
-            over += 1
-            continue
-        held[example.user_id] += 1
-        reason = f"{_stands(pick.stands_for, near[pick.place])}; {why[pick.place]}"
-        questions.append(Question(example, min(1.0, pick.gain / whole), reason))
-    return Asked(tuple(questions), len(candidates) - len(different), over)
+    users = [candidates[at].user_id for at in different]
+    cap, whole = ceil(max_share_per_user * count), max(float(worth.sum()), 1e-9)
+    picks = cover(mine, count, weights=list(worth), known=theirs, groups=users, most=cap)
+    questions = tuple(
+        Question(
+            candidates[different[pick.place]],
+            min(1.0, pick.gain / whole),
+            f"{_stands(pick.stands_for, near[pick.place])}; {why[pick.place]}",
+        )
+        for pick in picks
+    )
+    full = {user for user, held in Counter(users[pick.place] for pick in picks).items() if held >= cap}
+    over = sum(user in full for user in users) - sum(users[pick.place] in full for pick in picks)
+    return Asked(questions, len(candidates) - len(different), over)
 
 
 def _different_prompts(candidates: Sequence[Example]) -> list[int]:

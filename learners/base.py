@@ -11,7 +11,7 @@ import json
 import os
 from pathlib import Path
 
-from learners.errors import LearnerError
+from learners.errors import EmbeddingsMissing, LearnerError
 
 _CHUNK_BYTES = 1 << 20
 _CONFIGURATION = ("config.json", "generation_config.json")
@@ -40,6 +40,23 @@ def find_base(name: str) -> Path:
         f"model.base {name!r} is neither a folder nor a downloaded model. Give the path of a model folder, or download "
         f"it first: hf download {name}"
     )
+
+
+def find_sentence_model(name: str) -> Path:
+    """The folder of a sentence model. Raises EmbeddingsMissing, which says what to do."""
+    path = Path(name).expanduser()
+    found = path if path.is_dir() else cached_snapshot(name)
+    if found is None:
+        raise EmbeddingsMissing(
+            f"model.embeddings {name!r} is neither a folder nor a downloaded model; run `hf download {name}`, or set "
+            "model.embeddings to the folder of a sentence model, or to `ngrams` to do without one"
+        )
+    if not (found / "modules.json").is_file():
+        raise EmbeddingsMissing(
+            f"model.embeddings: {found} has no modules.json, so it is no sentence-transformers model; name one that "
+            "is, or `ngrams` to do without"
+        )
+    return found
 
 
 def check_base(path: Path) -> Path:

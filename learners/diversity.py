@@ -10,7 +10,8 @@ Limits: it compares all with all, so memory grows with the square: 2,000 vectors
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 
 from learners.ngrams import Vectors
 
-Floats = NDArray[np.float64]
+ALIKE = 0.3  # from this similarity on, one thing stands for another
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,35 +38,41 @@ def cover(
     *,
     weights: Sequence[float] | None = None,
     known: Vectors | None = None,
-    allowed: Sequence[bool] | None = None,
+    groups: Sequence[Hashable] | None = None,
+    most: int = 1,
 ) -> list[Pick]:
     """At most `count` places in the order in which they gain most, ties to the lower one.
 
-    `weights` say how much each thing counts among what is to be stood for; `known` are vectors chosen before; only
-    `allowed` places are picked.
+    `weights` say how much each thing counts among what is to be stood for; `known` are vectors chosen before; with
+    `groups`, at most `most` places of each are picked.
     """
     size = len(vectors)
     alike = np.maximum(vectors @ vectors.T, 0.0)
-    worth = np.ones(size) if weights is None else np.asarray(weights, dtype=np.float64)
+    worth = np.ones(size, np.float32) if weights is None else np.asarray(weights, dtype=np.float32)
     nearest = nearness(vectors, known)
-    free = np.ones(size, dtype=bool) if allowed is None else np.asarray(allowed, dtype=bool).copy()
+    free, held = np.ones(size, dtype=bool), Counter[Hashable]()
     picks: list[Pick] = []
     while len(picks) < count and free.any():
         better = np.maximum(alike - nearest[None, :], 0.0)
         gains = better @ worth
         gains[~free] = -np.inf
         place = int(np.argmax(gains))
-        picks.append(Pick(place, float(gains[place]), int((better[place] > 0).sum())))
+        stands_for = int(((better[place] > 0) & (alike[place] >= ALIKE)).sum())
+        picks.append(Pick(place, float(gains[place]), stands_for))
         nearest = np.maximum(nearest, alike[place])
         free[place] = False
+        if groups is not None:
+            held[groups[place]] += 1
+            if held[groups[place]] >= most:
+                free &= np.array([group != groups[place] for group in groups])
     return picks
 
 
 def nearness(vectors: Vectors, known: Vectors | None) -> Floats:
     """Per vector the similarity, 0 or more, to the nearest of `known`."""
     if known is None or not len(known):
-        return np.zeros(len(vectors))
-    nearest: Floats = np.maximum((vectors @ known.T).max(axis=1), 0.0).astype(np.float64)
+        return np.zeros(len(vectors), np.float32)
+    nearest: Floats = np.maximum((vectors @ known.T).max(axis=1), 0.0)
     return nearest
 
 

@@ -37,7 +37,8 @@ def ngram_vectors(texts: Sequence[str]) -> Vectors:
     lengths = np.linalg.norm(found, axis=1)
     found[lengths == 0, 0] = 1.0
     lengths[lengths == 0] = 1.0
-    return found / lengths[:, None]
+    whole: Vectors = found / lengths[:, None]
+    return whole
 
 
 def _grams(text: str) -> Iterator[tuple[str, float]]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from learners.base import cached_snapshot
+from learners.base import find_sentence_model
 from learners.errors import EmbeddingsMissing
 from learners.ngrams import Vectors
 
@@ -25,7 +25,7 @@ class SentenceEncoder:
     """`name` is a folder, or a Hugging Face name that was downloaded before."""
 
     def __init__(self, name: str) -> None:
-        folder = find_model(name)
+        folder = find_sentence_model(name)
         self.name = name
         self.identity = _identity(folder)
         self._model = _load(name, folder)
@@ -42,27 +42,11 @@ class SentenceEncoder:
         return int(self._model.get_embedding_dimension())
 
 
-def find_model(name: str) -> Path:
-    """The folder of a sentence model. Raises EmbeddingsMissing, which says what to do."""
-    path = Path(name).expanduser()
-    found = path if path.is_dir() else cached_snapshot(name)
-    if found is None:
-        raise EmbeddingsMissing(
-            f"model.embeddings {name!r} is neither a folder nor a downloaded model; run `hf download {name}`, or set "
-            "model.embeddings to the folder of a sentence model, or to `ngrams` to do without one"
-        )
-    if not (found / "modules.json").is_file():
-        raise EmbeddingsMissing(
-            f"model.embeddings: {found} has no modules.json, so it is no sentence-transformers model; name one that "
-            "is, or `ngrams` to do without"
-        )
-    return found
-
-
 def rounded(vectors: Any) -> Vectors:
     """To half precision and length 1 again."""
     half = np.asarray(vectors, dtype=np.float16).astype(np.float32)
-    return half / np.linalg.norm(half, axis=1, keepdims=True).clip(min=1e-6)
+    whole: Vectors = half / np.linalg.norm(half, axis=1, keepdims=True).clip(min=1e-6)
+    return whole
 
 
 def _load(name: str, folder: Path) -> Any:

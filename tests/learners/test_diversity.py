@@ -28,12 +28,16 @@ def test_what_is_known_already_is_not_chosen_again() -> None:
     assert kind(picks[0].place) == "diagram"
 
 
-def test_weights_say_what_matters_and_only_what_is_allowed_is_picked() -> None:
+def test_weights_say_what_matters() -> None:
     heavy = [0.1] * 6 + [5.0] * 4 + [0.1]
     assert kind(cover(VECTORS, 1, weights=heavy)[0].place) == "diagram"
-    allowed = [False] * 6 + [True] * 5
-    assert {kind(pick.place) for pick in cover(VECTORS, 9, allowed=allowed)} == {"diagram", "rubbish"}
-    assert len(cover(VECTORS, 9, allowed=allowed)) == 5
+
+
+def test_no_group_has_more_than_its_most() -> None:
+    groups = ["loud"] * 6 + ["other"] * 5
+    picks = cover(VECTORS, 9, groups=groups, most=2)
+    assert [groups[pick.place] for pick in picks].count("loud") == 2
+    assert len(picks) == 4
 
 
 def test_a_choice_covers_more_than_most_random_ones_of_its_size() -> None:

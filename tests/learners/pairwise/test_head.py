@@ -12,7 +12,8 @@ from learners.pairwise.head import Compared, fit, gain_bound, learn_head
 
 def embed(texts: Sequence[str]) -> Vectors:
     """A small encoder: words hashed into 64 places."""
-    return ngram_vectors(texts).reshape(len(texts), 64, -1).sum(axis=2)
+    vectors: Vectors = ngram_vectors(texts).reshape(len(texts), 64, -1).sum(axis=2)
+    return vectors
 
 
 FILLER = ("perhaps", "also", "then", "so", "well", "now", "here", "there")
