@@ -67,6 +67,18 @@ def test_a_migration_that_fails_half_way_leaves_nothing(url: str) -> None:
     raw.close()
 
 
+def test_a_store_of_the_first_schema_is_brought_up_to_date_with_what_it_holds(url: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as tx:
+        command.upgrade(migrations.config_for(tx), "0001")
+        tx.execute(text("INSERT INTO example (task, interaction_id, rev) VALUES ('erd', 'kept', 1)"))
+    engine.dispose()
+    with Store.open(url) as store:
+        assert store.read(migrations.revision_of) == migrations.HEAD
+        assert store.read(lambda tx: tx.execute(text("SELECT interaction_id FROM example")).scalars().all()) == ["kept"]
+        assert store.read(lambda tx: tx.execute(text("SELECT count(*) FROM asked")).scalar()) == 0
+
+
 def test_opening_an_up_to_date_store_does_not_import_alembic(url: str, store: Store) -> None:
     store.close()
     script = (
