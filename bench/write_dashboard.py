@@ -195,6 +195,15 @@ ROWS: Mapping[str, Sequence[Panel]] = {
             ],
         ),
         Panel(
+            "Answers to ask",
+            "Mean reward of feedback that was asked for, beside that of all other feedback: chosen to be harder.",
+            "short",
+            [
+                (mean("adaptd_asked_reward", "task"), "{{task}} asked"),
+                (mean("adaptd_reward", "task"), "{{task}} other"),
+            ],
+        ),
+        Panel(
             "Similarity",
             "Mean similarity of answer and correction, in points of 100: how much people change.",
             POINTS,

@@ -338,20 +338,24 @@ def _with_absolute_paths(config: Config, folder: Path) -> Config:
     url = storage.url
     if url.startswith("sqlite:///") and not url.startswith(("sqlite:////", "sqlite:///:memory:")):
         url = f"sqlite:///{_placed(url.removeprefix('sqlite:///'), folder)}"
-    base = config.model.base
-    if (folder / base).exists() or base.startswith((".", "/", "~")):
-        base = str(_placed(base, folder).resolve())
+    base, embeddings = (_model_in(name, folder) for name in (config.model.base, config.model.embeddings))
     artifacts = str(_placed(storage.artifacts, folder))
     return config.model_copy(
         update={
             "storage": storage.model_copy(update={"url": url, "artifacts": artifacts}),
-            "model": config.model.model_copy(update={"base": base}),
+            "model": config.model.model_copy(update={"base": base, "embeddings": embeddings}),
             "release": _paths_in(config.release, folder),
             "gate": _paths_in(config.gate, folder),
             "sources": [_paths_in(source, folder) for source in config.sources],
             "tasks": {name: _task_in(own, folder) for name, own in config.tasks.items()},
         }
     )
+
+
+def _model_in(name: str, folder: Path) -> str:
+    """A folder as a whole path; any other name is Hugging Face's."""
+    meant = (folder / name).exists() or name.startswith((".", "/", "~"))
+    return str(_placed(name, folder).resolve()) if meant else name
 
 
 def _placed(path: str | Path, folder: Path) -> Path:
@@ -376,6 +380,9 @@ def _task_in(own: TaskSettings, folder: Path) -> TaskSettings:
     So are those of its gate, which are laid over the global ones later.
     """
     own = own.model_copy(update={"gate": {key: _set_in(key, value, folder) for key, value in own.gate.items()}})
+    if isinstance(judge := own.gate.get("judge"), dict) and isinstance(judge.get("key_file"), str):
+        whole = {**judge, "key_file": str(_placed(judge["key_file"], folder))}
+        own = own.model_copy(update={"gate": {**own.gate, "judge": whole}})
     if own.validator is None or not own.validator.settings:
         return own
     try:

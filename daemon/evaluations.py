@@ -12,6 +12,7 @@ from statistics import fmean
 from typing import Any
 
 from daemon.config import Config, TaskConfig
+from daemon.embeddings import embeddings_of
 from learners import job as contract
 from learners.gate import GateRow, screen_level
 from storage.artifacts import Artifacts
@@ -44,14 +45,17 @@ def evaluate_job(
         validator=task.validator and contract.ValidatorChoice(**task.validator.model_dump()),
         sampling=contract.SamplingChoice(max_tokens=min(ANSWER_TOKENS, config.model.max_context)),
         similarity=config.similarity,
+        embeddings=embeddings_of(config),
+        judge=task.gate.judge and task.gate.judge.model_dump(mode="json"),
         screen=_screen(update, task, looks),
         kept_answers=str(jobs / KEPT_ANSWERS),
     )
 
 
 def _screen(update: Update, task: TaskConfig, looks: Sequence[Look]) -> contract.Screen | None:
-    """Before a first look alone: whoever was held has shown that it is not clearly worse."""
-    if looks or not task.gate.screen:
+    """Before a first look alone: whoever was held has shown that it is not clearly worse. Not where a judge or the head
+    decides: they compare after everything was answered, and likelihood must not reject before them."""
+    if looks or not task.gate.screen or task.gate.judge is not None or task.gate.primary == "win_rate":
         return None
     return contract.Screen(
         prompts=task.gate.screen,

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from consumers.cleaning import last_asked
 from consumers.rewards import aged_out, decay
 from daemon.config import TaskConfig
 from learners import job as contract
@@ -18,6 +19,8 @@ from storage import buffer
 from storage.records import Example
 
 HUMAN_TEXTS = 200
+MOST_JUDGED = 5000  # examples of the train fold that are looked at for pairs
+MOST_PAIRS = 2000  # pairs that the win-rate head learns from
 LOOK_PAST = 5  # times the gate's cap are looked at, to find what others said behind one user's flood
 
 
@@ -47,7 +50,7 @@ def prompts_of(examples: Sequence[Example], task: TaskConfig, now: datetime) -> 
     """
     numbers: dict[str, int] = {}
     fresh = [e for e in examples if e.messages and not aged_out(e.effective_at, now, task.rewards)]
-    if task.validator is None:
+    if task.validator is None and not _generates(task):
         fresh = [example for example in fresh if _target(example) or _compared(example)]
     return tuple(
         contract.Prompt(
@@ -59,6 +62,37 @@ def prompts_of(examples: Sequence[Example], task: TaskConfig, now: datetime) -> 
             user=numbers.setdefault(example.user_id, len(numbers)) if example.user_id else None,
         )
         for example in fresh
+    )
+
+
+def _generates(task: TaskConfig) -> bool:
+    """Whether generated answers decide for sure, so that a prompt without any human text is worth asking."""
+    if task.gate.primary == "auto":
+        return task.validator is not None or task.gate.judge is not None
+    return task.gate.primary != "nll"
+
+
+def train_pairs(tx: Connection, task: TaskConfig, now: datetime) -> tuple[contract.TrainPair, ...]:
+    """What people chose in the train fold, the newest, no user more than their share, for the win-rate head; none where
+    it cannot be what decides."""
+    better = task.validator is not None or task.gate.judge is not None
+    if task.gate.primary != "win_rate" and (task.gate.primary != "auto" or better):
+        return ()
+    fresh = [
+        (example, compared)
+        for example in buffer.labelled_examples(tx, task.name, MOST_JUDGED)
+        if (compared := _compared(example)) and not aged_out(example.effective_at, now, task.rewards)
+    ]
+    users = [next(iter(example.users), None) for example, _ in fresh]
+    kept = newest_fairly(users, MOST_PAIRS, task.batching.max_share_per_user)
+    return tuple(
+        contract.TrainPair(
+            prompt=last_asked(example.messages),
+            chosen=compared.chosen,
+            rejected=compared.rejected,
+            weight=decay(example.effective_at, now, task.rewards.half_life),
+        )
+        for example, compared in (fresh[at] for at in kept)
     )
 
 
@@ -79,7 +113,7 @@ def _entries(tx: Connection, task: TaskConfig, prompts: Sequence[contract.Prompt
     """How many prompts the primary could be read on, those beyond the cap included."""
     if capped:
         return count_entries(tx, task)
-    if _by_validator(task):
+    if _generates(task):
         return len(prompts)
     return sum(prompt.target is not None or prompt.pair is not None for prompt in prompts)
 
@@ -87,11 +121,7 @@ def _entries(tx: Connection, task: TaskConfig, prompts: Sequence[contract.Prompt
 def count_entries(tx: Connection, task: TaskConfig) -> int:
     """How many prompts the gate holds that its primary can be read on, without reading them."""
     counts = buffer.buffer_counts(tx, task.name)
-    return counts.gate if _by_validator(task) else counts.gate_labelled
-
-
-def _by_validator(task: TaskConfig) -> bool:
-    return task.gate.primary == "validator" or (task.gate.primary == "auto" and task.validator is not None)
+    return counts.gate if _generates(task) else counts.gate_labelled
 
 
 def human_texts(tx: Connection, task: TaskConfig, now: datetime) -> list[str]:

@@ -8,7 +8,7 @@ that a zombie loses before it has written anything; then lock, insert, join, dea
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -22,6 +22,7 @@ from daemon.config import Config
 from learners.folds import draw_folds
 from storage import folds as fold_store
 from storage import intake as intake_store
+from storage.asked import which_asked
 from storage.dialects.sqlite import in_transaction, is_outage
 from storage.errors import StorageError
 from storage.records import Claim, DeadLetter, Event, Example, Fold, Raw, Signal, Stream, StreamBatch
@@ -54,9 +55,11 @@ class Parcel:
 
 @dataclass(frozen=True)
 class Found:
-    """What joining found out: signals known now for the first time, with task and kind; and who waited for whom."""
+    """What joining found out: signals known now for the first time, with task and kind, those that `ask` had asked for
+    apart; and who waited for whom."""
 
     signals: tuple[tuple[str, str, Signal], ...] = ()
+    asked: tuple[tuple[str, str, Signal], ...] = ()
     delays: tuple[tuple[str, JoinDelay], ...] = ()
 
 
@@ -189,15 +192,15 @@ class Intake:
         settings = {task: _join_settings(config, task) for task in {task for task, _ in keys}}
         examples: list[Example] = []
         late: dict[str, dict[str, Signal]] = {}
-        signals: list[tuple[str, str, Signal]] = []
-        signals += [(event.task, event.kind, event.signal) for event in stored if event.signal is not None]
+        signals: list[tuple[Key, str, Signal]] = []
+        signals += [(_key(event), event.kind, event.signal) for event in stored if event.signal is not None]
         delays: list[tuple[str, JoinDelay]] = []
         now = {event.event_id for event in stored}
         for (task, name), events in intake_store.events_of(tx, keys | reached, stored, locked.new).items():
             joined = join(events, settings[task], config.similarity, name)
             if joined.signals:
                 late.setdefault(task, {}).update(joined.signals)
-                signals += _first_known(events, joined.signals)
+                signals += [((task, name), kind, signal) for kind, signal in _first_known(events, joined.signals)]
             if len(events) > 1:
                 delays += [(task, delay) for delay in join_delays(events, now)]
             examples.append(joined.example)
@@ -205,7 +208,7 @@ class Intake:
             intake_store.save_signals(tx, task, known)
         undrawn = [one for one in examples if (one.task, one.interaction_id) not in drawn]
         intake_store.save_examples(tx, examples, self._folds(tx, undrawn))
-        return Found(tuple(signals), tuple(delays))
+        return _found(signals, _asked(tx, keys, locked), delays)
 
     def _folds(self, tx: Connection, examples: Sequence[Example]) -> Mapping[Key, Fold]:
         """Each example's fold: what its prompt or user was drawn into when first seen."""
@@ -233,10 +236,30 @@ def _kinds(events: Sequence[Event], inserted: intake_store.Inserted) -> Counter[
     return found
 
 
-def _first_known(events: Sequence[Event], late: Mapping[str, Signal]) -> list[tuple[str, str, Signal]]:
-    """Signals that could be computed only now, because the response came with another event."""
+def _first_known(events: Sequence[Event], late: Mapping[str, Signal]) -> list[tuple[str, Signal]]:
+    """Signals that could be computed only now, because the response came with another event; with their kinds."""
     unknown = [event for event in events if event.signal is None and event.event_id in late]
-    return [(event.task, event.kind, late[event.event_id]) for event in unknown]
+    return [(event.kind, late[event.event_id]) for event in unknown]
+
+
+def _key(event: Event) -> Key:
+    return event.task, event.interaction_id
+
+
+def _asked(tx: Connection, keys: Collection[Key], locked: intake_store.Locked) -> frozenset[Key]:
+    """The interactions that people were asked to judge; one that is new cannot be among them."""
+    known = {locked.ids[key]: key for key in keys if key not in locked.new}
+    return frozenset(known[number] for number in which_asked(tx, known))
+
+
+def _found(
+    signals: Sequence[tuple[Key, str, Signal]], asked: Collection[Key], delays: Sequence[tuple[str, JoinDelay]]
+) -> Found:
+    apart: list[tuple[str, str, Signal]] = []
+    rest: list[tuple[str, str, Signal]] = []
+    for key, kind, signal in signals:
+        (apart if key in asked else rest).append((key[0], kind, signal))
+    return Found(tuple(rest), tuple(apart), tuple(delays))
 
 
 def _join_settings(config: Config, task: str) -> JoinSettings:

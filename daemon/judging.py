@@ -7,7 +7,7 @@ fate of the batch, the look and the decision are all there or none is.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,12 +16,13 @@ from sqlalchemy import Connection
 
 from daemon.config import Config, TaskConfig
 from daemon.evaluations import contender, evaluate_job, kl_of, scores_of
-from daemon.evidence import gate_prompts, human_texts, set_prompts
+from daemon.evidence import gate_prompts, human_texts, set_prompts, train_pairs
 from daemon.failures import Failures
 from daemon.jobs import Crashed, Done, Jobs
 from learners import job as contract
 from learners.gate import Judgement, gate_rows, judge, wait_for
-from learners.job_files import read_answers, read_result, write_job, write_prompts
+from learners.job_files import read_answers, read_result, write_job, write_pairs, write_prompts
+from learners.pairwise.head import MIN_PAIRS
 from storage import buffer, decisions, registry, updates
 from storage.artifacts import Artifacts
 from storage.records import Adapter, Decision, Look, Origin, Score, Update, UpdateState
@@ -103,6 +104,7 @@ class Judging:
 
     def _start(self, update: Update, task: TaskConfig, bench: _Bench, engine: EngineAt) -> None:
         prompts = bench.prompts + set_prompts(task)
+        pairs = self._store.read(lambda tx: train_pairs(tx, task, self._clock()))
         both = (
             contender(bench.candidate, self._artifacts, engine.names),
             contender(bench.champion, self._artifacts, engine.names),
@@ -110,10 +112,13 @@ class Judging:
 
         def write(folder: Path, attempt: int) -> None:
             write_prompts(folder, prompts)
-            write_job(
-                folder,
-                evaluate_job(update, attempt, self._config(), task, both, bench.looks, engine.url, folder.parent),
-            )
+            if pairs:
+                write_pairs(folder, pairs)
+            looks, jobs = bench.looks, folder.parent
+            job = evaluate_job(update, attempt, self._config(), task, both, looks, engine.url, jobs)
+            if len(pairs) >= MIN_PAIRS:  # the head compares when all is answered: likelihood must not reject before it
+                job = job.model_copy(update={"screen": None})
+            write_job(folder, job)
 
         self._jobs.start(update, "evaluate", write)
 
@@ -146,6 +151,7 @@ class Judging:
             kl=kl_of(update),
             screened=result.screened if job.screen is not None else None,
         )
+        judgement = replace(judgement, report={**judgement.report, **result.preferring})
         scores = () if result.screened else scores_of(update.candidate, job.champion.name, rows, self._clock())
         self._apply(update, judgement, scores, job.champion.name)
         if not result.screened:

@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 
 from consumers.rewards import decay
 from daemon.config import Config, TaskConfig
+from daemon.embeddings import embeddings_of
 from daemon.jobs import Crashed, Done, Jobs, Lost, Running
 from daemon.material import Material, gather, makes, nothing_left, phases_of, routing, row_passes, timed_runs
 from daemon.methods_on import methods_on
@@ -222,6 +223,7 @@ class Training:
             model=contract.Model.model_validate(
                 config.model.model_dump(include={"max_context", "lora", "quantization"})
             ),
+            embeddings=embeddings_of(config),
             learners={name: own.model_dump() for name, own in task.hooks.items() if task.learners.on(name)},
             batch=_limits(update, task) if material.pool else None,
             champion_path=folder,

@@ -11,7 +11,7 @@ import json
 import os
 from pathlib import Path
 
-from learners.errors import LearnerError
+from learners.errors import EmbeddingsMissing, LearnerError
 
 _CHUNK_BYTES = 1 << 20
 _CONFIGURATION = ("config.json", "generation_config.json")
@@ -32,7 +32,7 @@ def find_base(name: str) -> Path:
     path = Path(name).expanduser()
     if path.is_dir():
         return check_base(path)
-    if (cached := _cached_snapshot(name)) is not None:
+    if (cached := cached_snapshot(name)) is not None:
         return check_base(cached)
     if name.startswith((".", "/", "~")):  # meant as a path: no hub has such a name
         raise BaseMissing(f"There is no model folder {path}; set model.base to one that has config.json in it.")
@@ -40,6 +40,23 @@ def find_base(name: str) -> Path:
         f"model.base {name!r} is neither a folder nor a downloaded model. Give the path of a model folder, or download "
         f"it first: hf download {name}"
     )
+
+
+def find_sentence_model(name: str) -> Path:
+    """The folder of a sentence model. Raises EmbeddingsMissing, which says what to do."""
+    path = Path(name).expanduser()
+    found = path if path.is_dir() else cached_snapshot(name)
+    if found is None:
+        raise EmbeddingsMissing(
+            f"model.embeddings {name!r} is neither a folder nor a downloaded model; run `hf download {name}`, or set "
+            "model.embeddings to the folder of a sentence model, or to `ngrams` to do without one"
+        )
+    if not (found / "modules.json").is_file():
+        raise EmbeddingsMissing(
+            f"model.embeddings: {found} has no modules.json, so it is no sentence-transformers model; name one that "
+            "is, or `ngrams` to do without"
+        )
+    return found
 
 
 def check_base(path: Path) -> Path:
@@ -98,7 +115,7 @@ def _sha256_of(file: Path) -> str:
     return digest.hexdigest()
 
 
-def _cached_snapshot(name: str) -> Path | None:
+def cached_snapshot(name: str) -> Path | None:
     """Where Hugging Face's tools keep the main revision of a downloaded model (their documented cache layout)."""
     home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
     cache = Path(os.environ.get("HF_HUB_CACHE", home / "hub"))

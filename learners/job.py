@@ -28,6 +28,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from consumers.similarity import SimilaritySettings
+from learners.model import DEFAULT_EMBEDDINGS
 from storage.records import Message, Origin, Row
 
 CONTRACT: Literal[1] = 1
@@ -35,6 +36,7 @@ CONTRACT: Literal[1] = 1
 JOB = "job.json"
 ROWS = "rows.jsonl"
 DEV_ROWS = "dev.jsonl"
+PAIRS = "pairs.jsonl"
 POOL = "pool.jsonl"
 MADE = "made.json"
 PLAN = "plan.jsonl"
@@ -90,6 +92,13 @@ class Model(_Frozen):
     max_context: int = Field(2048, ge=8)
     lora: Lora = Lora()
     quantization: Literal["none", "4bit"] = "none"
+
+
+class Embeddings(_Frozen):
+    """Which sentence model compares texts, and the folder where vectors are kept; null keeps none."""
+
+    model: str = DEFAULT_EMBEDDINGS
+    cache: str | None = None
 
 
 class BatchLimits(_Frozen):
@@ -161,6 +170,7 @@ class TrainJob(_Job):
     start: Start
     model: Model = Model()
     learners: dict[str, dict[str, Any]] = {}
+    embeddings: Embeddings = Embeddings()
     batch: BatchLimits | None = None
     champion_path: str | None = None
     off_policy: dict[str, Any] | None = None
@@ -214,6 +224,7 @@ class EvaluateJob(_Job):
 
     `kept_answers` is the folder of answers that earlier jobs got; null asks for everything anew. `similarity` says how
     answers are compared with human targets.
+    `judge` are the settings of `gate.judge`. Where there is a pairs.jsonl, the win-rate head is learned from it.
     """
 
     kind: Literal["evaluate"] = "evaluate"
@@ -225,6 +236,8 @@ class EvaluateJob(_Job):
     similarity: SimilaritySettings = SimilaritySettings()
     screen: Screen | None = None
     kept_answers: str | None = None
+    embeddings: Embeddings = Embeddings()
+    judge: dict[str, Any] | None = None
 
 
 class Knob(_Frozen):
@@ -425,6 +438,7 @@ class EvaluateResult(_Result):
 
     `try_again`: it failed only because the engine was away or full. `screened`: the candidate was clearly worse on the
     screen, and only that is in answers.jsonl. `generated` answers were asked of the engine, `remembered` were kept.
+    `preferring` is what `judge` and `win_rate` report.
     """
 
     kind: Literal["evaluate"] = "evaluate"
@@ -434,6 +448,7 @@ class EvaluateResult(_Result):
     screened: bool = False
     generated: int = 0
     remembered: int = 0
+    preferring: dict[str, dict[str, Any]] = {}
     candidate_score: float | None = None
     champion_score: float | None = None
 
@@ -477,6 +492,15 @@ class Compared(_Frozen):
 
     chosen: str
     rejected: str
+
+
+class TrainPair(_Frozen):
+    """One line of pairs.jsonl: two answers to one prompt of the train fold, of which a human chose one."""
+
+    prompt: str
+    chosen: str
+    rejected: str
+    weight: float = Field(1.0, ge=0)
 
 
 Part = Literal["gate", "golden", "retention"]
@@ -544,7 +568,9 @@ class JudgedAnswer(_Frozen):
 
 
 class AnswerPair(_Frozen):
-    """Both contenders on one prompt. `target_generic`: whether the human's own text would fit any prompt."""
+    """Both contenders on one prompt. `target_generic`: whether the human's own text would fit any prompt. `preferred`,
+    by `judge` or `win_rate`, is 1 for the candidate's answer, 0 for the champion's, 0.5 for a tie.
+    """
 
     id: str
     part: Part = "gate"
@@ -555,3 +581,4 @@ class AnswerPair(_Frozen):
     target: str | None = None
     pair: Compared | None = None
     user: int | None = None
+    preferred: dict[str, float] = {}

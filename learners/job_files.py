@@ -23,6 +23,7 @@ from learners.job import (
     CHECKPOINT,
     JOB,
     MADE,
+    PAIRS,
     PLAN,
     POOL,
     PROGRESS,
@@ -39,6 +40,7 @@ from learners.job import (
     SearchJob,
     SearchResult,
     TrainJob,
+    TrainPair,
     TrainResult,
 )
 from storage.records import Row
@@ -133,6 +135,15 @@ def write_prompts(directory: Path, prompts: Sequence[Prompt]) -> None:
 
 def read_prompts(directory: Path) -> tuple[Prompt, ...]:
     return _read_models(directory / PROMPTS, Prompt)
+
+
+def write_pairs(directory: Path, pairs: Sequence[TrainPair]) -> None:
+    _write_models(directory / PAIRS, pairs)
+
+
+def read_pairs(directory: Path) -> tuple[TrainPair, ...]:
+    """Raises JobFileBroken."""
+    return _read_models(directory / PAIRS, TrainPair)
 
 
 def write_answers(directory: Path, answers: Sequence[AnswerPair]) -> None:

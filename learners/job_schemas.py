@@ -21,6 +21,7 @@ from learners.job import (
     SearchJob,
     SearchResult,
     TrainJob,
+    TrainPair,
     TrainResult,
 )
 from storage.records import Row
@@ -33,6 +34,7 @@ _FILES: dict[str, tuple[Any, str]] = {
     "pool": (Pooled, "one line of pool.jsonl, written by the daemon where the worker chooses the batch"),
     "prompts": (Prompt, "one line of prompts.jsonl, written by the daemon"),
     "made": (MadeRows, "made.json, written by the worker where a learner makes rows"),
+    "pairs": (TrainPair, "one line of pairs.jsonl, written by the daemon where a head may judge by people's choices"),
     "plan": (PlanStep, "one line of plan.jsonl, written by the worker"),
     "progress": (Progress, "one line of progress.jsonl, written by the worker"),
     "answers": (AnswerPair, "one line of answers.jsonl, written by the worker"),

@@ -7,6 +7,7 @@ from typing import Literal
 from storage.records.settings import Settings, setting
 
 Quantization = Literal["none", "4bit"]
+DEFAULT_EMBEDDINGS = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 class LoraSettings(Settings):
@@ -51,6 +52,12 @@ class ModelSettings(Settings):
     quantization: Quantization = setting(
         "none",
         doc="`4bit` trains over a base held in 4 bits (QLoRA): needs an NVIDIA GPU and `pip install 'adaptd[qlora]'`.",
+        live=False,
+    )
+    embeddings: str = setting(
+        DEFAULT_EMBEDDINGS,
+        doc="Sentence model that says how alike texts are: a folder, a Hugging Face name that was downloaded before, "
+        "or `ngrams` to compare words without a model.",
         live=False,
     )
     lora: LoraSettings = setting(LoraSettings(), doc="Shape of the adapters.", live=False)

@@ -30,7 +30,7 @@ from sqlalchemy.exc import IntegrityError
 from storage.bulk import chunks
 from storage.errors import StalePool, StorageError
 from storage.records import Example, Fold, Origin, codec
-from storage.tables import OPEN, TAKEN, event, example, reservation, updates
+from storage.tables import OPEN, TAKEN, asked, event, example, reservation, updates
 
 Outcome = Literal["promoted", "held", "superseded", "failed", "cancelled", "expired", "rejected"]
 
@@ -82,6 +82,12 @@ def learned_examples(tx: Connection, task: str, limit: int) -> list[Example]:
     return _examples(tx, query.where(learned, example.c.set_aside_revision < example.c.revision))
 
 
+def labelled_examples(tx: Connection, task: str, limit: int) -> list[Example]:
+    """Of the train fold, with feedback, whatever became of them; the newest first."""
+    query = _newest(task, limit).where(_STANDING, example.c.fold == "train", example.c.labelled.is_(True))
+    return _examples(tx, query)
+
+
 def gate_examples(tx: Connection, task: str, limit: int = 200) -> list[Example]:
     """Held out for the gate, unlabelled ones too; the newest first."""
     return _examples(tx, _newest(task, limit).where(_STANDING, example.c.fold == "gate"))
@@ -113,8 +119,10 @@ def arrivals(tx: Connection, task: str, since: datetime) -> int:
 
 
 def recent_signals(tx: Connection, task: str, limit: int) -> list[tuple[datetime, float]]:
-    """(effective_at, signal in [0, 1]) of the signals received last, the newest first."""
+    """(effective_at, signal in [0, 1]) of the signals received last, the newest first, but for those that were asked
+    for: what is chosen for being hard says nothing of how good the answers are."""
     query = select(event.c.effective_at, event.c.signal).where(event.c.task == task, event.c.signal.is_not(None))
+    query = query.where(~exists().where(asked.c.example_id == event.c.example_id))
     return [(at, value) for at, value in tx.execute(query.order_by(event.c.received_at.desc()).limit(limit))]
 
 

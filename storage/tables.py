@@ -111,6 +111,15 @@ Index(
     sqlite_where=text("revision IS NOT NULL"),
 )
 
+# Interactions that people were asked to judge: what they say is learned, and counted apart (`storage.asked`).
+asked = Table(
+    "asked",
+    metadata,
+    Column("example_id", Integer, ForeignKey("example.id"), primary_key=True),
+    _required("asked_at", UtcTime),
+    _required("last_asked_at", UtcTime),
+)
+
 # `record` is the event as it came; its signal stands in columns, which win, because it can come later.
 event = Table(
     "event",

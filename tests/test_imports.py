@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROOMS = ("storage", "consumers", "learners", "daemon")
 WORKERS = ("learners.training", "learners.engines.local", "learners.embeddings")  # here torch is at home
-HEAVY = ("torch", "transformers", "peft", "trl", "sentence_transformers", "datasets", "accelerate")
+HEAVY = ("torch", "transformers", "peft", "trl", "sentence_transformers", "sklearn", "datasets", "accelerate")
 
 # Opens are watched from inside: whatever is neither code nor a library's own file must not be read at import.
 PROBE = """

@@ -13,6 +13,7 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from daemon.actions.adapters import list_adapters, promote_adapter, roll_back, show_adapter
+from daemon.actions.ask import MOST_QUESTIONS, ask_people
 from daemon.actions.batches import list_batches
 from daemon.actions.context import Context
 from daemon.actions.decisions import list_decisions
@@ -30,6 +31,7 @@ from daemon.api.scrapes import Scrapes
 from daemon.errors import TooLarge
 from daemon.metrics.exposition import CONTENT_TYPE, Metrics
 
+Count = Annotated[int, Query(ge=1, le=MOST_QUESTIONS)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Trials = Annotated[int, Query(ge=4, le=1000)]
 
@@ -110,6 +112,11 @@ def _reads(app: FastAPI, context: Context) -> None:
     @app.get("/v1/routes")
     def read_routes() -> Any:
         return routes(context)
+
+    @app.get("/v1/ask")
+    def read_questions(response: Response, task: str, count: Count = 10) -> Any:
+        response.headers["Cache-Control"] = "no-store"  # asking is written down, and shows what users wrote
+        return ask_people(context, task, count)
 
     @app.get("/v1/updates")
     def read_updates(task: str | None = None, limit: Limit = 50) -> Any:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from daemon.cli import (
     adapters,
+    ask,
     batches,
     config,
     demo,
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("demo")(demo.demo)
 app.command("init")(init.init)
+app.command("ask")(ask.ask)
 app.command("status")(status.status)
 app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)

@@ -84,6 +84,13 @@ def _verdict(verdict: Plain) -> Iterator[str]:
         yield f"    pair accuracy (a report, decides nothing) on {pairs['pairs']} pairs of {pairs['users']} users:"
         names = ("champion", "candidate", "moved", "length")
         yield "      " + ", ".join(f"{name} {_points(pairs[name])} %" for name in names)
+    if head := verdict.get("win_rate"):
+        yield f"    win-rate head {head['reason']}"
+    if judge := verdict.get("judge"):
+        yield (
+            f"    judge: {judge['compared']} pairs of answers, {judge['disagreed']} ties since the two orders "
+            f"disagreed, {judge['unreadable']} unreadable"
+        )
     for guard in verdict.get("guards", ()):
         if guard["harmed"]:
             yield f"    guard: {guard['words']}"

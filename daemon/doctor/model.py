@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 from daemon.config import Config
-from daemon.doctor.checks import Check, fail, ok
+from daemon.doctor.checks import Check, fail, ok, warn
 from learners.architectures import check_architecture
-from learners.base import find_base
-from learners.errors import LearnerError
+from learners.base import find_base, find_sentence_model
+from learners.errors import EmbeddingsMissing, LearnerError
 from learners.quantization import check_quantization
 
 
@@ -22,7 +22,17 @@ def check_model(config: Config) -> list[Check]:
         check_quantization(config.model.quantization)
     except (LearnerError, OSError) as error:
         return [fail("base model", f"{str(error).rstrip('.')}; a daemon with --role intake,api needs none")]
-    return [ok("base model", f"{folder}{f', {kind}' if kind else ''}, {_size(folder)}")]
+    return [ok("base model", f"{folder}{f', {kind}' if kind else ''}, {_size(folder)}"), _sentence_model(config)]
+
+
+def _sentence_model(config: Config) -> Check:
+    """What needs one does without where it is missing, so that is no failure."""
+    if config.model.embeddings == "ngrams":
+        return ok("sentence model", "none: texts are compared by their words (model.embeddings: ngrams)")
+    try:
+        return ok("sentence model", str(find_sentence_model(config.model.embeddings)))
+    except EmbeddingsMissing as missing:
+        return warn("sentence model", f"{missing}; only `active` and the win-rate head use one, and do without")
 
 
 def _size(folder: Path) -> str:

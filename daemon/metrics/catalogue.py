@@ -153,6 +153,15 @@ REWARD = Metric(
     ("task",),
     REWARDS,
 )
+ASKED_REWARD = Metric(
+    "asked_reward",
+    "histogram",
+    "Feedback",
+    "Rewards of feedback that `adaptd ask` had asked for, -1 to 1; the other feedback metrics leave it out.",
+    "How bad are the answers that were chosen for being hard, apart from how people find all of them?",
+    ("task",),
+    REWARDS,
+)
 SIMILARITY = Metric(
     "similarity",
     "histogram",

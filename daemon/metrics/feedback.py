@@ -28,6 +28,7 @@ class FeedbackMeasures:
         self._unknown_fields = counter(catalogue.UNKNOWN_FIELDS, registry)
         self._signal = Tallies(catalogue.SIGNAL, registry)
         self._reward = Tallies(catalogue.REWARD, registry)
+        self._asked_reward = Tallies(catalogue.ASKED_REWARD, registry)
         self._similarity = Tallies(catalogue.SIMILARITY, registry)
         self._join_delay = Tallies(catalogue.JOIN_DELAY, registry)
 
@@ -45,6 +46,7 @@ class FeedbackMeasures:
 
     def _prepare_task(self, task: str) -> None:
         self._reward.observe((task,), ())
+        self._asked_reward.observe((task,), ())
         for kind in KINDS:
             self._stored.labels(task, kind)
         for kind in FEEDBACK:
@@ -74,6 +76,9 @@ class FeedbackMeasures:
             signals[task, kind].append(signal)
         for (task, kind), known in signals.items():
             self._observe_signals(_named(task, config), kind, known, (config.task(task) or config).rewards)
+        for task, _, signal in found.asked:
+            settings = (config.task(task) or config).rewards
+            self._asked_reward.observe((_named(task, config),), [reward(signal.value, settings)])
         delays: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
         for task, delay in found.delays:
             delays[_named(task, config), delay.first].append(delay.seconds)

@@ -9,6 +9,7 @@ noninferiority.py  golden and retention: what must be proven no worse; sets.py r
 measures.py    what is measured of every answer, for people
 answers.py     an evaluate job's answers as rows of evidence
 power.py       which gain a task's gate can detect
+preferences.py primaries that compare two answers
 pairs.py       pair accuracy beside the length baseline: a report
 judge.py       the verdict
 """

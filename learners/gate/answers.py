@@ -21,6 +21,7 @@ def gate_rows(pairs: Sequence[contract.AnswerPair]) -> list[GateRow]:
             chosen=pair.pair.chosen if pair.pair else None,
             rejected=pair.pair.rejected if pair.pair else None,
             user=None if pair.user is None else str(pair.user),
+            preferred=pair.preferred,
             part=pair.part,
             target_generic=pair.target_generic,
         )

@@ -9,15 +9,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, model_validator
 
 from learners.errors import LearnerError
+from learners.pairwise.judge import JudgeSettings
 from storage.records import Verdict
 from storage.records.settings import Settings, setting
 
-Primary = Literal["validator", "nll", "nll_chosen"]
+Primary = Literal["validator", "judge", "win_rate", "nll", "nll_chosen"]
 
 
 def _off(value: Any) -> Any:
@@ -29,11 +30,14 @@ class GateSettings(Settings):
     """`gate:` in adaptd.yaml."""
 
     enabled: bool = setting(True, doc="Judge candidates; when false every trained candidate is promoted unseen.")
-    primary: Literal["auto", "validator", "nll"] = setting(
+    primary: Literal["auto", "validator", "judge", "win_rate", "nll"] = setting(
         "auto",
-        doc="What decides: the validator's score of generated answers, or how likely the adapter finds the texts that "
-        "humans wrote or, where they only compared, chose (nll). auto takes the validator where the task has one.",
+        doc="What decides: the validator's score of generated answers; a judge's choice between them; the share that "
+        "people would prefer by a head learned from the task's pairs (win_rate); or how likely the adapter finds the "
+        "texts that humans wrote or, where they only compared, chose (nll). auto takes the first of these that there "
+        "is.",
     )
+    judge: JudgeSettings | None = setting(None, doc="Another model that compares two answers; none asks nobody.")
     alpha: float = setting(
         0.05,
         doc="Upper bound, over all looks, on promoting a candidate that equals the champion.",
@@ -112,6 +116,12 @@ class GateSettings(Settings):
         ge=0,
     )
 
+    @model_validator(mode="after")
+    def _has_its_judge(self) -> Self:
+        if self.primary == "judge" and self.judge is None:
+            raise ValueError("primary: judge needs `judge: {url: ..., model: ...}`")
+        return self
+
 
 class EvidenceError(LearnerError):
     """A row holds a number that no honest evaluation gives, such as NaN; the judgement is not made.
@@ -160,7 +170,8 @@ class GateRow:
     """One held-out prompt under both adapters; `weight` >= 0 is its decay, `user` any stable pseudonym or number.
 
     `target` is what a human wrote; `chosen` and `rejected` are what a human compared. Rows of the golden file and of
-    the retention set say so in `part`. `target_generic`: whether the target would fit any prompt.
+    the retention set say so in `part`. `target_generic`: whether the target would fit any prompt. `preferred` says, by
+    `judge` or `win_rate`, whether the candidate's answer is preferred: 1, 0, or 0.5 for a tie.
     """
 
     id: str
@@ -173,6 +184,7 @@ class GateRow:
     rejected: str | None = None
     part: Literal["gate", "golden", "retention"] = "gate"
     target_generic: bool | None = None
+    preferred: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from .guards import Guard, read_guards
 from .measures import report_measures
 from .noninferiority import Kept, read_kept
 from .pairs import read_pairs
+from .preferences import PREFERRED, preference_worth, preferred_by
 from .shares import cap_shares
 from .statistics import Floats, Paired, Proof, bootstrap_bound, detectable_gain, is_worse, prove, spend
 
@@ -127,13 +128,15 @@ def _read(rows: Sequence[GateRow], settings: GateSettings, max_share: float) -> 
 
 
 def _primary(rows: Sequence[GateRow], settings: GateSettings) -> Primary:
-    """`nll_chosen` where people only compared: it is said, because a chosen text may be far from what they would write.
-
-    Until there is a head that tells how often people would prefer what the candidate generates, that is all there is.
-    """
+    """`nll_chosen` where people only compared and no head could be made of it: it is said, because a chosen text may be
+    far from what they would write."""
     scored = any(row.candidate.score is not None and row.champion.score is not None for row in rows)
     if settings.primary == "validator" or (settings.primary == "auto" and scored):
         return "validator"
+    if settings.primary in PREFERRED:
+        return settings.primary
+    if settings.primary == "auto" and (who := preferred_by(rows)) is not None:
+        return who
     written = any(row.target is not None for row in rows)
     compared = any(row.chosen is not None for row in rows)
     return "nll_chosen" if compared and not written else "nll"
@@ -147,6 +150,8 @@ def _worth(row: GateRow, answer: Answer, primary: Primary) -> float | None:
     """
     if primary == "validator":
         return answer.score
+    if primary in PREFERRED:
+        return preference_worth(row, answer, primary)
     nll = _nll(row, answer)
     return None if nll is None else math.exp(-nll)
 
@@ -192,6 +197,8 @@ def _both_likely(row: GateRow) -> tuple[float | None, float | None]:
 
 _UNITS = {
     "validator": "prompts with a validator's score",
+    "judge": "prompts whose answers the judge compared",
+    "win_rate": "prompts whose answers the win-rate head compared",
     "nll": "prompts with a human text",
     "nll_chosen": "prompts with a chosen answer",
 }
@@ -266,6 +273,9 @@ def _said(reading: _Reading) -> str:
     scores = f"{100 * reading.champion_score:.1f} -> {100 * reading.candidate_score:.1f} of 100"
     if reading.primary == "validator":
         return f"validator {scores} on {reading.pairs.count} prompts"
+    if reading.primary in PREFERRED:
+        by = "the judge" if reading.primary == "judge" else "the win-rate head"
+        return f"preferred by {by}: {scores} on {reading.pairs.count} prompts"
     before, after = (_mean_nll(reading, side) for side in ("champion", "candidate"))
     return (
         f"likelihood of {_whose_texts(reading)} {scores} (nll {before:.2f} -> {after:.2f} per token) "
@@ -307,6 +317,6 @@ def _report(
         "kept": [asdict(one) for one in kept],
         "measures": report_measures(reading.rows),
     }
-    if reading.primary != "validator":
+    if reading.primary in ("nll", "nll_chosen"):
         report["nll_per_token"] = {side: _mean_nll(reading, side) for side in ("champion", "candidate")}
     return report

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from learners.ngrams import Vectors
 from learners.plan import Plan
 from learners.validators import Validated
 from storage.records import Message, Origin, Row
@@ -39,6 +40,9 @@ class Tools(Protocol):
 
     def validate(self, messages: Sequence[Message], answer: str) -> Validated | None:
         """What the task's validator says of an answer; None where the task has none."""
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of `model.embeddings`, shape (texts, dimensions). Raises learners.errors.EmbeddingsMissing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from learners.job import (
 )
 from learners.job_files import append_progress, read_prompts, write_answers
 from learners.training.contenders import ContenderAt
+from learners.training.preferring import prefer
 from learners.validators import Validator, open_validator
 
 KL_ANSWERS = 60  # so many of the candidate's answers are measured under both: a mean over these is telling enough
@@ -58,7 +59,8 @@ def run_evaluation(directory: Path, job: EvaluateJob) -> EvaluateResult:
         say(2 * len(prompts))
         for contender in (candidate, champion):
             contender.save()
-    write_answers(directory, read)
+    preferred = prefer(directory, job, read)
+    write_answers(directory, preferred.answers)
     mine = [pair for pair in read if pair.part == "gate"]
     return EvaluateResult(
         outcome="evaluated",
@@ -67,6 +69,7 @@ def run_evaluation(directory: Path, job: EvaluateJob) -> EvaluateResult:
         screened=screened,
         generated=candidate.generated + champion.generated,
         remembered=candidate.remembered + champion.remembered,
+        preferring=preferred.reports,
         candidate_score=_mean_score([pair.candidate for pair in mine]),
         champion_score=_mean_score([pair.champion for pair in mine]),
     )

@@ -16,11 +16,13 @@ from typing import Any
 import torch
 
 from consumers.cleaning import last_asked
+from learners.embeddings import open_encoder
 from learners.engines.local.decoding import decode
 from learners.engines.local.sampling import Draws
 from learners.engines.wire import Sampling
 from learners.hooks.contract import Sample
 from learners.job import TrainJob
+from learners.ngrams import Vectors
 from learners.plan import plan_over
 from learners.rendering import render_prompt, stop_ids
 from learners.training.adapters import Weights, borrowed, read_weights, weights_of
@@ -58,6 +60,10 @@ class ModelTools:
             torch.manual_seed(self._seed)
             self._try_out(encoded, steps)
             return self._losses(rows, encoded)
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        with torch.random.fork_rng():  # opening a model may draw
+            return open_encoder(self._job.embeddings.model, self._job.embeddings.cache).encode(texts)
 
     def answers(self, prompts: Sequence[Sequence[Message]], n: int, temperature: float) -> Sequence[Sequence[Sample]]:
         began = time.monotonic()

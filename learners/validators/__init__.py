@@ -67,6 +67,8 @@ class UnknownValidatorError(AdaptdError):
         self.name, self.known = name, known
 
     def __str__(self) -> str:
+        if self.name == "judge":
+            return "a judge compares two answers and so is no validator; set its address in `gate.judge`"
         return f"there is no validator {self.name!r}; set `validator:` to one of: {', '.join(self.known)}"
 
 

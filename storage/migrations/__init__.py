@@ -16,7 +16,7 @@ from storage.errors import StoreMismatch
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0004"
+HEAD = "0005"
 
 
 def revision_of(tx: Connection) -> str | None:

@@ -44,6 +44,17 @@ def test_a_first_look_has_a_screen_and_later_ones_have_none(tmp_path: Path) -> N
     assert evaluate_job(UPDATE, 1, whole, task, (one, one), (), "http://x", tmp_path).screen is None
 
 
+def test_where_a_judge_or_the_head_decides_there_is_no_screen(tmp_path: Path) -> None:
+    one = contender(ADAPTER, Artifacts(tmp_path), {})
+    for gate in ({"judge": {"url": "http://judge/v1", "model": "wise"}}, {"primary": "win_rate"}):
+        whole = Config.model_validate({"tasks": {"erd": {"gate": gate}}})
+        task = whole.task("erd")
+        assert task is not None
+        job = evaluate_job(UPDATE, 1, whole, task, (one, one), (), "http://x", tmp_path)
+        assert job.screen is None
+        assert (job.judge is not None) == ("judge" in gate)
+
+
 def test_an_adapter_s_identity_is_its_base_and_its_files(tmp_path: Path) -> None:
     def identity(adapter: Adapter) -> str | None:
         return contender(adapter, Artifacts(tmp_path), {}).identity

@@ -117,6 +117,13 @@ def test_lists_of_a_young_daemon_are_empty(client: httpx.Client, path: str) -> N
     assert client.get(path, params={"task": "erd"}).json() == []
 
 
+def test_questions_are_shown_and_never_cached(client: httpx.Client) -> None:
+    answer = client.get("/v1/ask", params={"task": "erd", "count": 2})
+    assert answer.status_code == 200
+    assert set(answer.json()) == {"task", "candidates", "reason", "questions"}
+    assert answer.headers["cache-control"] == "no-store"
+
+
 def test_routes_of_a_daemon_without_an_engine_are_none(client: httpx.Client) -> None:
     assert client.get("/v1/routes").json() == {"tasks": {}}
 
@@ -146,6 +153,8 @@ def test_what_is_not_there_is_404(client: httpx.Client, method: str, path: str, 
         ("GET", "/v1/updates/seven", "update_id: "),
         ("GET", "/v1/updates?limit=0", "limit: "),
         ("GET", "/v1/decisions?limit=100000", "limit: "),
+        ("GET", "/v1/ask?task=erd&count=0", "count: "),
+        ("GET", "/v1/ask", "task: "),
         ("POST", "/v1/promote", "adapter: "),
     ],
 )

@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
+from storage.migrations import HEAD
 from tests.daemon.cli.learning import PATIENCE_S, Learner, write_config
 from tests.daemon.cli.test_first_bad_days import NOT_INSTALLED, light, told
 from tests.daemon.daemons import Daemon, adaptd, free_port, write_yaml
@@ -184,7 +185,7 @@ def test_doctor_of_a_good_day(tmp_path: Path) -> None:
     with Daemon(write_yaml(tmp_path, {})) as daemon:
         found = _doctor(tmp_path, "--set", "model.base=none")
         assert _words(found, "daemon", "ok").startswith("runs at 127.0.0.1:")
-        assert _words(found, "store", "ok").endswith("schema 0001")
+        assert _words(found, "store", "ok").endswith(f"schema {HEAD}")
         assert _words(found, "artifacts", "ok")
         assert _words(found, "import names", "ok")
         assert daemon.status()["ready"]

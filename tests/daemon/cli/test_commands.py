@@ -116,3 +116,25 @@ def test_a_replay_to_a_broker_that_is_absent_is_unreachable(
     assert done.returncode == 4
     assert "no Kafka broker answers at 127.0.0.1:" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_ask_shows_what_to_judge_and_how_to_answer(tmp_path: Path) -> None:
+    write_yaml(tmp_path, {"batching": {"max_share_per_user": 1}})
+    lines = [
+        as_bytes(wire(f"e{n}", "interaction", interaction_id=f"i{n}", prompt=f"Draw shop {n}.")) for n in range(40)
+    ]
+    (tmp_path / "seen.jsonl").write_bytes(b"\n".join(lines))
+    assert adaptd("replay", "seen.jsonl", "--to", "store", "--task", "erd", cwd=tmp_path).returncode == 0
+    people = adaptd("ask", "erd", "--count", "1", cwd=tmp_path)
+    assert people.returncode == 0, people.stderr
+    assert "Writing to the store of" in people.stderr
+    assert "1. interaction_id i" in people.stdout
+    assert "prompt: Draw shop" in people.stdout
+    assert "To answer, send an event with that interaction_id" in people.stdout
+    programs = json.loads(adaptd("ask", "erd", "--count", "1", "--json", cwd=tmp_path).stdout)
+    assert programs["questions"][0]["interaction_id"] not in people.stdout
+    absent = adaptd("ask", "nowhere", cwd=tmp_path)
+    assert (absent.returncode, absent.stderr.splitlines()[-1]) == (
+        2,
+        "adaptd: no task nowhere is learned here; `adaptd tasks` shows those that are",
+    )

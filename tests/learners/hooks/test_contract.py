@@ -9,6 +9,7 @@ import pytest
 from learners.expansion import Guard, keep
 from learners.hooks import Learner, learners
 from learners.hooks.contract import Context, PoolExample, Sample
+from learners.ngrams import Vectors, ngram_vectors
 from learners.validators import Validated
 from storage.records import Message, Origin, Row
 
@@ -34,6 +35,9 @@ class Lengths:
     def validate(self, messages: Sequence[Message], answer: str) -> Validated | None:
         good = answer != "said 1"
         return Validated(float(good), good, {"good": good}, {"good": float(good)})
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        return ngram_vectors(texts)
 
 
 def row(number: int) -> Row:

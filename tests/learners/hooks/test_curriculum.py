@@ -8,6 +8,7 @@ import pytest
 
 from learners.hooks.contract import Context
 from learners.hooks.curriculum import CurriculumSettings, best_cut, schedule
+from learners.ngrams import Vectors, ngram_vectors
 from storage.records import Message, Origin, Row
 from tests.learners.hooks.test_contract import Lengths
 
@@ -28,6 +29,9 @@ class Losses(Lengths):
         found = self.loss(rows)
         self.asked = f"probe of {steps} steps"
         return found
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        return ngram_vectors(texts)
 
 
 def row(number: int, length: int = 5) -> Row:

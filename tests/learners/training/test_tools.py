@@ -117,3 +117,20 @@ def test_the_tasks_validator_judges_an_answer_to_the_last_question(tiny_base: Pa
     asked = (Message("user", "entities: Dog."), Message("assistant", "?"), Message("user", "entities: Cat."))
     assert judging.validate(asked, "erDiagram\n  Cat {\n    int id PK\n  }").checks["entities"]
     assert tools.validate(asked, "anything") is None
+
+
+def test_texts_are_embedded_by_the_model_that_the_job_names_and_no_chance_is_used(
+    tiny_base: Path, tmp_path: Path
+) -> None:
+    import torch
+
+    from learners.errors import EmbeddingsMissing
+    from learners.job import Embeddings
+
+    named = make_tools(tiny_base, tmp_path / "a", embeddings=Embeddings(model="ngrams"))
+    other = make_tools(tiny_base, tmp_path / "b", embeddings=Embeddings(model=str(tiny_base)))
+    state = torch.random.get_rng_state()
+    assert named.embed(["a b", "a b"]).shape[0] == 2
+    with pytest.raises(EmbeddingsMissing, match=r"no modules\.json"):
+        other.embed(["a"])
+    assert torch.equal(torch.random.get_rng_state(), state)

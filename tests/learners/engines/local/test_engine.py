@@ -18,6 +18,7 @@ from learners.engines.client import EngineClient
 from learners.engines.errors import EngineRefused, EngineUnreachable
 from learners.engines.process import PortProcess, local_engine_command
 from learners.engines.wire import Sampling
+from learners.pairwise.judge import Duel, Judge, JudgeSettings, JudgeUnusable
 from storage.records import Message
 from tests.learners.engines.processes import is_running
 from tests.learners.engines.tiny import PEFT_READS_A_DEPRECATED_NAME, make_adapter, make_base
@@ -375,3 +376,10 @@ def test_an_absent_engine_is_unreachable() -> None:
         pytest.raises(EngineUnreachable, match="cannot be reached"),
     ):
         client.health()
+
+
+def test_the_judge_of_the_gate_speaks_to_it_and_refuses_a_model_that_cannot_judge(engine: PortProcess) -> None:
+    assert engine.url
+    settings = JudgeSettings(url=f"{engine.url}/v1", model="base", timeout=60, max_tokens=4)
+    with pytest.raises(JudgeUnusable, match=r"answers 4\d\d for model|none of A, B and C"):
+        Judge(settings).compare([Duel("p", "one", "two")])

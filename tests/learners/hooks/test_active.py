@@ -1,0 +1,121 @@
+"""The batch as a mixture: its shares, what each way chooses, and what is said of it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from random import Random
+
+import pytest
+from pydantic import ValidationError
+
+from learners.errors import EmbeddingsMissing
+from learners.hooks.active import ActiveSettings, select, take_turns
+from learners.hooks.contract import Context, PoolExample, Sample, Selection
+from learners.ngrams import Vectors, ngram_vectors
+from learners.validators import Validated
+from storage.records import Message, Origin, Row
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+class Losses:
+    """Tools that read a row's loss off its text, as `=1.5`."""
+
+    def __init__(self, missing: bool = False) -> None:
+        self._missing = missing
+
+    def loss(self, rows: Sequence[Row]) -> Sequence[float]:
+        return [float(row.completion.partition("=")[2]) for row in rows]
+
+    def probe_loss(self, rows: Sequence[Row], steps: int) -> Sequence[float]:
+        return self.loss(rows)
+
+    def answers(self, prompts: Sequence[Sequence[Message]], n: int, temperature: float) -> Sequence[Sequence[Sample]]:
+        raise AssertionError("active asks for no answers")
+
+    def validate(self, messages: Sequence[Message], answer: str) -> Validated | None:
+        return None
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        if self._missing:
+            raise EmbeddingsMissing("no model; run `hf download it`")
+        return ngram_vectors(texts)
+
+
+def entry(
+    number: int, loss: float, prompt: str = "one", reward: float = 0.5, rejected: str | None = None
+) -> PoolExample:
+    told = Row((Message("user", prompt),), f"a={loss}", "target", 1.0, reward, 1.0, Origin(str(number), 1), None, NOW)
+    row = told if rejected is None else replace(told, role="pair", rejected=rejected)
+    return PoolExample(row.origin, (number,), 1.0, (row,))
+
+
+def chosen(pool: Sequence[PoolExample], budget: int, missing: bool = False, **shares: float) -> Selection:
+    parts = {"random": 0.3, "uncertain": 0.0, "diverse": 0.0, "quality": 0.0} | shares
+    settings = ActiveSettings.model_validate(parts)
+    return select(pool, budget, Context(settings, batch_size=4, seed=1, tools=Losses(missing)))
+
+
+@pytest.mark.parametrize("shares", [(0.3, 0.2, 0.4, 0.1), (0.3, 0.7, 0.0, 0.0), (0.5, 0.0, 0.25, 0.25)])
+def test_every_stretch_of_the_order_has_its_shares(shares: tuple[float, ...]) -> None:
+    names = ("random", "uncertain", "diverse", "quality")
+    orders = {name: Random(at).sample(range(200), 200) for at, name in enumerate(names)}
+    whole = dict(zip(names, shares, strict=True))
+    places, chose = take_turns(orders, whole)
+    assert sorted(places) == list(range(200))
+    for until in range(1, 60):
+        for name, share in whole.items():
+            assert chose[:until].count(name) >= int(share * until + 1e-9)
+
+
+def test_less_than_thirty_percent_at_random_is_refused() -> None:
+    with pytest.raises(ValidationError, match=r"greater than or equal to 0\.3"):
+        ActiveSettings(random=0.2)
+
+
+def test_the_other_ways_divide_what_random_leaves() -> None:
+    shares = ActiveSettings(random=0.5, uncertain=3, diverse=1, quality=0).shares
+    assert shares == pytest.approx({"random": 0.5, "uncertain": 0.375, "diverse": 0.125, "quality": 0})
+    assert sum(ActiveSettings().shares.values()) == pytest.approx(1)
+    assert ActiveSettings(uncertain=0, diverse=0, quality=0).shares == {"random": 1.0}
+
+
+def test_uncertain_is_what_is_held_least_likely() -> None:
+    pool = [entry(at, loss) for at, loss in enumerate([1.0, 1.1, 2.0, 1.2, 1.6, 1.4, 1.3, 1.5, 1.7, 1.8])]
+    wish = chosen(pool, 3, uncertain=0.7)
+    assert wish.places[0] == 2
+    assert wish.numbers["uncertain"] == 2
+
+
+def test_what_stands_apart_as_unlikely_comes_last_and_is_counted() -> None:
+    pool = [entry(at, 1 + at / 10) for at in range(10)] + [entry(10 + at, 9.0 + at / 10) for at in range(3)]
+    wish = chosen(pool, 6, uncertain=0.7)
+    assert wish.numbers["suspected"] == 3
+    assert any("3 that stand apart" in reason for reason in wish.reasons)
+    assert wish.places[0] == 9
+
+
+def test_of_pairs_those_are_uncertain_that_the_champion_cannot_tell_apart() -> None:
+    pool = [entry(at, 2.0, rejected=f"b={2.0 + gap}") for at, gap in enumerate([3.0, -2.0, 0.1, 1.0])]
+    assert chosen(pool, 2, uncertain=0.7).places[0] == 2
+
+
+def test_diverse_is_what_stands_for_other_prompts() -> None:
+    prompts = ["return the jacket please", "return the jacket now", "return the jacket", "draw a library", "zq"]
+    pool = [entry(at, 1.0, prompt) for at, prompt in enumerate(prompts)]
+    wish = chosen(pool, 2, diverse=0.7)
+    assert wish.places[0] in (0, 1, 2)
+    assert wish.numbers["coverage"] >= 0.4
+    assert any("covered to" in reason for reason in wish.reasons)
+
+
+def test_quality_is_the_highest_reward() -> None:
+    pool = [entry(at, 1.0, reward=reward) for at, reward in enumerate([0.1, 0.9, 0.5])]
+    assert chosen(pool, 1, quality=0.7).places[0] == 1
+
+
+def test_without_the_sentence_model_prompts_are_compared_by_words_and_that_is_said() -> None:
+    pool = [entry(at, 1.0, f"prompt {at}") for at in range(5)]
+    wish = chosen(pool, 2, missing=True, diverse=0.7)
+    assert wish.numbers["diverse"] >= 1
+    assert "prompts are compared by their words: no model; run `hf download it`" in wish.reasons
