@@ -10,13 +10,15 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, or_, select, update
+from sqlalchemy import Connection, Select, exists, or_, select, update
 
 from storage.bulk import chunks
 from storage.dialects.sqlite import among, as_list
 from storage.records import Example, codec
-from storage.tables import asked, example
+from storage.tables import asked, event, example
 
+# Of events: not said of what people were asked about.
+UNASKED = ~exists().where(asked.c.example_id == event.c.example_id)
 _STANDING = (example.c.revision.is_not(None), example.c.joined.is_(True), example.c.withdrawn.is_(False))
 
 

@@ -27,10 +27,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from storage.asked import UNASKED
 from storage.bulk import chunks
 from storage.errors import StalePool, StorageError
 from storage.records import Example, Fold, Origin, codec
-from storage.tables import OPEN, TAKEN, asked, event, example, reservation, updates
+from storage.tables import OPEN, TAKEN, event, example, reservation, updates
 
 Outcome = Literal["promoted", "held", "superseded", "failed", "cancelled", "expired", "rejected"]
 
@@ -122,13 +123,16 @@ def recent_signals(tx: Connection, task: str, limit: int) -> list[tuple[datetime
     """(effective_at, signal in [0, 1]) of the signals received last, the newest first, but for those that were asked
     for: what is chosen for being hard says nothing of how good the answers are."""
     query = select(event.c.effective_at, event.c.signal).where(event.c.task == task, event.c.signal.is_not(None))
-    query = query.where(~exists().where(asked.c.example_id == event.c.example_id))
+    query = query.where(UNASKED)
     return [(at, value) for at, value in tx.execute(query.order_by(event.c.received_at.desc()).limit(limit))]
 
 
 def received_signals(tx: Connection, task: str, limit: int) -> list[tuple[datetime, float]]:
-    """(received_at, signal in [0, 1]) of the signals received last, the oldest of them first."""
-    query = select(event.c.received_at, event.c.signal).where(event.c.task == task, event.c.signal.is_not(None))
+    """(received_at, signal in [0, 1]) of the signals received last, the oldest of them first; those that were asked for
+    left out."""
+    query = select(event.c.received_at, event.c.signal).where(
+        event.c.task == task, event.c.signal.is_not(None), UNASKED
+    )
     return [(at, value) for at, value in tx.execute(query.order_by(event.c.received_at.desc()).limit(limit))][::-1]
 
 

@@ -11,6 +11,7 @@ import hashlib
 
 from sqlalchemy import Connection, String, cast, exists, func, or_, select
 
+from storage.asked import UNASKED
 from storage.records import Example, Vote
 from storage.tables import event, example, retraction
 
@@ -48,8 +49,9 @@ def recent_votes(tx: Connection, task: str, limit: int) -> list[Vote]:
 
 
 def recent_judgements(tx: Connection, task: str, limit: int) -> list[float]:
-    """The signals received last that are about an answer of the task, the newest first."""
+    """The signals received last that are about an answer of the task, the newest first; those that were asked for left
+    out."""
     query = select(event.c.signal).where(
-        event.c.task == task, event.c.signal.is_not(None), event.c.kind.in_(_ABOUT_AN_ANSWER)
+        event.c.task == task, event.c.signal.is_not(None), event.c.kind.in_(_ABOUT_AN_ANSWER), UNASKED
     )
     return list(tx.execute(query.order_by(event.c.received_at.desc()).limit(limit)).scalars())

@@ -10,6 +10,7 @@ from storage.records import Signal
 from storage.store import Store
 from storage.tables import asked as table
 from storage.tables import example as examples
+from storage.votes import recent_judgements
 from tests.storage.makers import NOW, example, insert, keep, later, rating
 
 DAY_AGO = NOW - timedelta(days=1)
@@ -60,4 +61,7 @@ def test_the_recent_signals_leave_out_what_was_asked_for_and_the_arrivals_do_not
     store.write(lambda tx: insert(tx, told))
     store.write(lambda tx: asked.mark_asked(tx, "erd", ["i2"], NOW))
     assert store.read(lambda tx: buffer.recent_signals(tx, "erd", 9)) == [(NOW, 0.3), (NOW, 0.1)]
+    received = store.read(lambda tx: buffer.received_signals(tx, "erd", 9))
+    assert [signal for _, signal in received] == [0.1, 0.3]
+    assert store.read(lambda tx: recent_judgements(tx, "erd", 9)) == [0.3, 0.1]
     assert store.read(lambda tx: buffer.arrivals(tx, "erd", NOW)) == 3
