@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
 from bench.learning.tasks import Ask, Faults, Judged, Task
 from consumers.joins import JoinSettings, join
-from consumers.signals import with_signal
+from consumers.signals import signal_of
 from consumers.similarity import SimilaritySettings
 from storage.records import Body, Correction, Event, Example, Interaction, Message, Thumb
 
@@ -132,4 +132,5 @@ def _example(task: str, name: str, ask: Ask, reply: Reply, body: Body, user: str
         response=reply.text,
     )
     settings = SimilaritySettings()
-    return join([shown, with_signal(said, settings)], JoinSettings(), settings).example
+    said = replace(said, signal=signal_of(body, reply.text, settings))
+    return join([shown, said], JoinSettings(), settings).example
