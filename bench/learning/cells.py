@@ -37,7 +37,8 @@ ERD = BASES[:2]
 @dataclass(frozen=True, slots=True)
 class Point:
     """Rows an update takes, optimizer steps, share of noise, share of edge cases among what is asked, and the kind of
-    feedback. `rate` and `preference_rate` are set where learning rates are compared; `hostile`, `caps` and `gate` in attacks alone."""
+    feedback. `rate` and `preference_rate` are set where learning rates are compared; `hostile`, `caps` and `gate` in
+    attacks alone."""
 
     name: str = "centre"
     rows: int = 24

@@ -84,9 +84,17 @@ def find_setting(name: str) -> Setting:
 
 
 def in_force(
-    task: Task, setting: Setting, *, rows: int, steps: int | str, rate: float | None = None, guarded: bool = True
+    task: Task,
+    setting: Setting,
+    *,
+    rows: int,
+    steps: int | str,
+    rate: float | None = None,
+    preference_rate: float | None = None,
+    guarded: bool = True,
 ) -> Config:
-    """The product's configuration for a batch of `rows` and that many steps; `guarded` false takes the caps away."""
+    """The product's configuration for a batch of `rows` and that many steps, at the rates that were chosen where none
+    is given; `guarded` false takes the caps away."""
     sft = {"learning_rate": rate or LEARNING_RATE, "steps": steps, **setting.updates.get("sft", {})}
     preference = {"learning_rate": preference_rate or PREFERENCE_RATE, "steps": steps}
     name, validator = task.validator
