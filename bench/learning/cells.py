@@ -13,7 +13,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.learning.seeds import DEV, REPORT
-from bench.learning.settings import ARRIVAL, EVERYTHING, FULL, LEARNERS, SFT, TRIED, find_setting, settings
+from bench.learning.settings import (
+    ARRIVAL,
+    EVERYTHING,
+    FULL,
+    LEARNERS,
+    SFT,
+    TRIED,
+    TRIED_PREFERENCE,
+    find_setting,
+    settings,
+)
 from learners.job_files import write_whole
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +37,8 @@ ERD = BASES[:2]
 @dataclass(frozen=True, slots=True)
 class Point:
     """Rows an update takes, optimizer steps, share of noise, share of edge cases among what is asked, and the kind of
-    feedback. `rate` is set where learning rates are compared; `hostile`, `caps` and `gate` in attacks alone."""
+    feedback. `rate` and `preference_rate` are set where learning rates are compared; `hostile`, `caps` and `gate` in
+    attacks alone."""
 
     name: str = "centre"
     rows: int = 24
@@ -36,6 +47,7 @@ class Point:
     rare: float = 0.05
     feedback: Literal["corrections", "thumbs"] = "corrections"
     rate: float | None = None
+    preference_rate: float | None = None
     hostile: float = 0.0
     caps: bool = True
     gate: bool = True
@@ -74,6 +86,9 @@ LABELS = (Point("rows-6", rows=6), Point("rows-36", rows=36), Point("rows-48", r
 NOISE = (Point("noise-60", noise=0.6),)
 CURVE = Point("curve", steps=60)
 RATES = tuple(Point(f"rate-{rate:g}", rate=rate) for rate in TRIED)
+PREFERENCE_RATES = tuple(
+    Point(f"kto-rate-{rate:g}", feedback="thumbs", preference_rate=rate) for rate in TRIED_PREFERENCE
+)
 ATTACKS = tuple(
     Point(
         f"hostile-{share:02}{'' if caps else '-no-caps'}{'' if gate else '-no-gate'}",
@@ -95,6 +110,7 @@ def all_cells() -> Iterator[Cell]:
     names = tuple(setting.name for setting in settings() if not setting.everything)
     learners = [f"only-{name}" for name in LEARNERS]
     yield from _grid("update", ERD, RATES, (SFT.name,), DEV)
+    yield from _grid("update", ERD, PREFERENCE_RATES, ("only-preference",), DEV)
     yield from _grid("update", ERD, (CENTRE,), names, REPORT)
     yield from _grid("curve", ERD, (CURVE,), (ARRIVAL.name, SFT.name, FULL.name, *learners), REPORT)
     yield from _grid("update", BASES[2:], (CENTRE,), names, REPORT)

@@ -32,14 +32,14 @@ from learners import job as contract
 from learners.base import base_hash
 from learners.engines.local.model import Model, ModelLimits
 from learners.engines.wire import Sampling
-from learners.job_files import read_plan, read_result, write_job, write_pool, write_rows
+from learners.job_files import read_made, read_plan, read_result, write_job, write_pool, write_rows
 from learners.plan import Plan
 from learners.preference import PhaseRows, rows_to_judge_by, rows_to_train
 from learners.router import Methods
 from learners.training import planning
 from learners.training.adapters import write_adapter
 from learners.training.worker import perform
-from storage.records import Message
+from storage.records import Message, Row
 
 CONTEXT = 512
 PLAIN_PROMPTS, RARE_PROMPTS = 120, 60  # on which a cell is scored
@@ -48,14 +48,15 @@ LORA = contract.Lora(rank=16, alpha=32, dropout=0.0)
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A train job that has ended. `steps` are lines of rows.jsonl by step; `snapshots` are (steps done, adapter's
-    folder, CPU seconds of training until then)."""
+    """A train job that has ended. `steps` are lines of rows.jsonl by step, beyond its last those of `made`, what
+    learners made; `snapshots` are (steps done, adapter's folder, CPU seconds of training until then)."""
 
     adapter: Path
     result: contract.TrainResult
     steps: tuple[tuple[int, ...], ...]
     cpu_s: float
     snapshots: tuple[tuple[int, Path, float], ...] = ()
+    made: tuple[Row, ...] = ()
 
 
 class TrainingFailed(Exception):
@@ -132,18 +133,15 @@ class Gym:
         seed: int,
         *,
         start: Path | None = None,
-        learners: Mapping[str, dict[str, Any]] | None = None,
+        more: Mapping[str, Any] | None = None,
         pool: Sequence[contract.Pooled] = (),
-        limits: contract.BatchLimits | None = None,
         arrival: bool = False,
         look_every: int | None = None,
     ) -> Trained:
-        """One train job on those phases, from the base or from the adapter `start`; with `pool`, the worker chooses the
-        batch within `limits`. Raises TrainingFailed."""
+        """One train job on those phases, from the base or from the adapter `start`; `more` are further fields of the
+        job, and with `pool` the worker chooses the batch. Raises TrainingFailed."""
         folder = self._new_folder()
-        job = self._write(folder, phases, methods, seed, start).model_copy(
-            update={"learners": dict(learners or {}), "batch": limits if pool else None}
-        )
+        job = self._write(folder, phases, methods, seed, start).model_copy(update=dict(more or {}))
         if pool:
             write_pool(folder, pool)
         write_job(folder, job)
@@ -157,7 +155,9 @@ class Gym:
         if result.outcome == "failed":
             raise TrainingFailed(result.reason)
         steps = tuple(step.rows for step in read_plan(folder))
-        return Trained(folder / contract.ADAPTER, result, steps, cpu_s, tuple(looks.taken))
+        made = read_made(folder)
+        rows = made.rows if made else ()
+        return Trained(folder / contract.ADAPTER, result, steps, cpu_s, tuple(looks.taken), rows)
 
     def forget(self, trained: Trained) -> None:
         """Removes its job directory."""

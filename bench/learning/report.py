@@ -11,10 +11,10 @@ from typing import Any
 
 from bench.learning import plots
 from bench.learning.bases import EDGE, GENERIC, SCORES, recorded
-from bench.learning.cells import ATTACKS, BASES, DRIFTS, ERD, FACTORS, NOISE, RATES, Point, all_cells
+from bench.learning.cells import ATTACKS, BASES, DRIFTS, ERD, FACTORS, NOISE, PREFERENCE_RATES, RATES, Point, all_cells
 from bench.learning.claims import Results, claims_of, metric, select, verdicts
 from bench.learning.seeds import DEV
-from bench.learning.settings import ARRIVAL, FULL, LEARNERS, LEARNING_RATE, SFT, TOGETHER, settings
+from bench.learning.settings import ARRIVAL, FULL, LEARNERS, LEARNING_RATE, PREFERENCE_RATE, SFT, TOGETHER, settings
 from bench.learning.statistics import Estimate, estimate, holm, p_above, paired
 from learners.job_files import write_whole
 
@@ -142,7 +142,7 @@ def _claims(results: Results) -> str:
     said = verdicts(made)
     rows = [(c.name, c.wanted, c.found, said[c.name], f"{len(c.values)}") for c in made]
     head = ("claim", "wanted", f"found with `{name}`", "stands", "seeds")
-    cells = [one for one in _of(results, "update/erd-", "curve/erd-") if "/rate-" not in one["cell"]]
+    cells = [one for one in _of(results, "update/erd-", "curve/erd-") if "rate-" not in one["cell"]]
     return table(head, rows) + about(cells if made else [])
 
 
@@ -282,16 +282,23 @@ def _drift(results: Results) -> str:
 
 
 def _tried(results: Results) -> str:
+    given = [(point, SFT.name, point.rate, point.rate == LEARNING_RATE) for point in RATES]
+    given += [
+        (point, "only-preference", point.preference_rate, point.preference_rate == PREFERENCE_RATE)
+        for point in PREFERENCE_RATES
+    ]
     rows: Rows = []
-    for point in RATES:
+    cells: list[Mapping[str, Any]] = []
+    for point, name, rate, chosen in given:
         for task, base in ERD:
-            prefix = f"update/{task}-{base}/{point.name}/{SFT.name}/"
-            found = [one["metrics"]["score"] for one in _of(results, prefix)]
+            found = _of(results, f"update/{task}-{base}/{point.name}/{name}/")
             if found:
-                chosen = "chosen" if point.rate == LEARNING_RATE else ""
-                rows.append((f"{point.rate:g}", f"{task}-{base}", points(estimate(found)), chosen))
-    prefixes = tuple(f"update/{t}-{b}/{p.name}/" for t, b in ERD for p in RATES)
-    return table(("updates.sft.learning_rate", "base", "score", ""), rows) + about(_of(results, *prefixes))
+                scores = estimate([one["metrics"]["score"] for one in found])
+                rows.append(
+                    (f"`{name}`", point.feedback, f"{rate:g}", f"{task}-{base}", points(scores), "chosen" * chosen)
+                )
+            cells += found
+    return table(("setting", "feedback", "learning rate", "base", "score", ""), rows) + about(cells)
 
 
 def _image(results: Results, name: str, prefix: str) -> str:

@@ -16,6 +16,8 @@ from daemon.config import Config, LearnerSwitches
 # What was chosen on the dev seeds, among all of TRIED; the report lists every one with its result.
 TRIED: tuple[float, ...] = (1e-3, 2.5e-3, 5e-3)
 LEARNING_RATE = 5e-3
+TRIED_PREFERENCE: tuple[float, ...] = (2e-4, 5e-4, 2e-3)  # of KTO, on thumbs alone
+PREFERENCE_RATE = 2e-3
 
 LEARNERS = ("curriculum", "active", "hard_negatives", "augmentation", "preference", "hyperparameters")
 _ON: dict[str, Any] = {"preference": "kto"}  # how a learner that has more states than on and off is switched on
@@ -82,11 +84,19 @@ def find_setting(name: str) -> Setting:
 
 
 def in_force(
-    task: Task, setting: Setting, *, rows: int, steps: int | str, rate: float | None = None, guarded: bool = True
+    task: Task,
+    setting: Setting,
+    *,
+    rows: int,
+    steps: int | str,
+    rate: float | None = None,
+    preference_rate: float | None = None,
+    guarded: bool = True,
 ) -> Config:
-    """The product's configuration for a batch of `rows` and that many steps; `guarded` false takes the caps away."""
+    """The product's configuration for a batch of `rows` and that many steps, at the rates that were chosen where none
+    is given; `guarded` false takes the caps away."""
     sft = {"learning_rate": rate or LEARNING_RATE, "steps": steps, **setting.updates.get("sft", {})}
-    preference = {"learning_rate": 2e-3, "steps": steps}
+    preference = {"learning_rate": preference_rate or PREFERENCE_RATE, "steps": steps}
     name, validator = task.validator
     caps = {} if guarded else {"max_share_per_user": 1.0, "min_users": 1}
     return Config.model_validate(
@@ -94,11 +104,7 @@ def in_force(
             "rewards": {"settle": 0},
             "batching": {"min": rows, "max": rows, **caps},
             "learners": {"preference": "off", **{name: _ON.get(name, True) for name in setting.learners}},
-            "updates": {"sft": sft, "dpo": preference, **({"kto": preference} if "kto" in _update_keys() else {})},
+            "updates": {"sft": sft, "dpo": preference, "kto": preference},
             "tasks": {task.name: {"validator": {"name": name, "settings": validator}}},
         }
     )
-
-
-def _update_keys() -> frozenset[str]:
-    return frozenset(Config.model_fields["updates"].default.__class__.model_fields)

@@ -35,7 +35,9 @@ def run_single(gym: Gym, record: BaseRecord, cell: Cell) -> dict[str, Any]:
     setting, point = find_setting(cell.setting), cell.point
     pool, scored_s = told_pool(gym, record, cell)
     steps = "auto" if setting.everything else point.steps
-    config = in_force(gym.task, setting, rows=point.rows, steps=steps, rate=point.rate)
+    config = in_force(
+        gym.task, setting, rows=point.rows, steps=steps, rate=point.rate, preference_rate=point.preference_rate
+    )
     batch = pick_batch(pool, setting, config, gym.task.name, NOW)
     found: dict[str, Any] = {
         "base_metrics": asdict(gym.base_metrics(cell.seed)),

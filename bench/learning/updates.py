@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from bench.learning.gym import Gym, Trained
 from bench.learning.settings import Setting
 from bench.learning.users import Told
 from daemon.config import Config, TaskConfig
-from daemon.material import chooses, pooled
+from daemon.material import chooses, makes, pooled
 from daemon.methods_on import methods_on
 from learners import job as contract
 from learners.batching import decide, measure
+from learners.failures import examine
 from learners.preference import PhaseRows, rows_to_train, sort_rows, with_replay
 from learners.replay import StartChoice, sample_replay
 from learners.router import offer, rows_of
+from learners.validators import open_validator
 from storage.records import Row
 
 
@@ -31,13 +34,14 @@ from storage.records import Row
 class Batch:
     """The rows of an update and what they were told by; what making them cost in CPU seconds.
 
-    With `limits`, all of it is the pool that the worker chooses the batch from.
+    With `limits`, all of it is the pool that the worker chooses the batch from, `failures` its kinds of failure.
     """
 
     rows: tuple[Row, ...]
     chosen: tuple[Told, ...]
     cpu_s: float
     limits: contract.BatchLimits | None = None
+    failures: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Ended:
 
     trained: Trained
     batch: Batch
-    lines: tuple[Row, ...]  # rows.jsonl, which the plan's steps count in
+    lines: tuple[Row, ...]  # rows.jsonl and what learners made, which the plan's steps count in
     cpu_s: float
 
     @property
@@ -71,7 +75,8 @@ def pick_batch(pool: Sequence[Told], setting: Setting, config: Config, task: str
         names, limits = _decided(pool, rows, found, now)
     chosen = tuple(told for told in pool if told.example.interaction_id in names)
     of_batch = tuple(row for told in chosen for row in rows[told.example.interaction_id])
-    return Batch(of_batch, chosen, time.process_time() - began, limits)
+    failures = _failures(chosen, found, now) if limits else {}
+    return Batch(of_batch, chosen, time.process_time() - began, limits, failures)
 
 
 def _decided(
@@ -117,13 +122,12 @@ def run_update(
         methods_on(task),
         seed,
         start=champion if start and start.mode == "champion" else None,
-        learners={name: own.model_dump() for name, own in task.hooks.items() if task.learners.on(name)},
-        pool=pooled([told.example for told in batch.chosen], batch.rows) if batch.limits else (),
-        limits=batch.limits,
+        more=_more(gym, task, batch, champion),
+        pool=pooled([told.example for told in batch.chosen], batch.rows, batch.failures) if batch.limits else (),
         arrival=setting.arrival,
         look_every=look_every,
     )
-    lines = tuple(row for phase in phases for row in rows_to_train(phase))
+    lines = (*(row for phase in phases for row in rows_to_train(phase)), *trained.made)
     return Ended(trained, batch, lines, batch.cpu_s + prepared_s + trained.cpu_s)
 
 
@@ -133,6 +137,29 @@ def _phases(batch: Batch, learned: Sequence[Row], task: TaskConfig, replay: int,
     new = {row.origin.interaction_id for row in batch.rows}
     again = [row for phase in found.phases for row in phase.learned]
     return with_replay(found.phases, sample_replay(again, replay, seed, without=new), wanted)
+
+
+def _more(gym: Gym, task: TaskConfig, batch: Batch, champion: Path | None) -> dict[str, Any]:
+    """What the job says of learners, as `daemon.training` fills it; there is no gate here to be kept apart from."""
+    found: dict[str, Any] = {
+        "learners": {name: own.model_dump() for name, own in task.hooks.items() if task.learners.on(name)},
+        "batch": batch.limits,
+        "champion_path": None if champion is None else str(champion),
+        "off_policy": task.off_policy.model_dump(),
+    }
+    if makes(task):
+        name, settings = gym.task.validator
+        found["validator"] = contract.ValidatorChoice(name=name, settings=settings)
+    return found
+
+
+def _failures(pool: Sequence[Told], task: TaskConfig, now: datetime) -> dict[str, tuple[str, ...]]:
+    """In which kinds the answers fail, as the daemon's look at failures finds them; nothing where no learner asks."""
+    if not task.learners.on("hard_negatives") or task.validator is None:
+        return {}
+    validator = open_validator(task.validator.name, task.validator.settings)
+    found = examine([(told.example, "base") for told in pool], {}, {}, task.rewards, validator, now)
+    return {one.interaction_id: one.kinds for one in found.diagnoses}
 
 
 def _task(config: Config, name: str) -> TaskConfig:

@@ -132,5 +132,5 @@ def _example(task: str, name: str, ask: Ask, reply: Reply, body: Body, user: str
         response=reply.text,
     )
     settings = SimilaritySettings()
-    judged = replace(said, signal=signal_of(said.body, said.response, settings))
-    return join([shown, judged], JoinSettings(), settings).example
+    said = replace(said, signal=signal_of(body, reply.text, settings))
+    return join([shown, said], JoinSettings(), settings).example

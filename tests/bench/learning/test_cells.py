@@ -14,7 +14,16 @@ import pytest
 
 from bench.learning import run
 from bench.learning.bases import recorded
-from bench.learning.cells import CENTRE, RATES, Cell, all_cells, not_in_this_version, read_cells, write_cell
+from bench.learning.cells import (
+    CENTRE,
+    PREFERENCE_RATES,
+    RATES,
+    Cell,
+    all_cells,
+    not_in_this_version,
+    read_cells,
+    write_cell,
+)
 from bench.learning.seeds import DEV, REPORT
 from bench.learning.settings import LEARNERS, in_force, settings
 from bench.learning.tasks import find_task
@@ -30,7 +39,7 @@ def test_no_cell_is_planned_twice() -> None:
 def test_settings_are_chosen_on_seeds_that_do_not_report() -> None:
     assert not set(DEV) & set(REPORT)
     for cell in all_cells():
-        assert cell.seed in (DEV if cell.point in RATES else REPORT)
+        assert cell.seed in (DEV if cell.point in (*RATES, *PREFERENCE_RATES) else REPORT)
 
 
 def test_every_learner_is_measured_alone_and_left_out() -> None:
