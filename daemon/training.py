@@ -6,7 +6,6 @@ the train and dev folds and nothing else.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -19,25 +18,20 @@ from sqlalchemy import Connection
 
 from consumers.rewards import decay
 from daemon.config import Config, TaskConfig
-from daemon.embeddings import embeddings_of
 from daemon.jobs import Crashed, Done, Jobs, Lost, Running
-from daemon.material import Material, gather, makes, nothing_left, phases_of, routing, row_passes, timed_runs
-from daemon.methods_on import methods_on
+from daemon.material import Material, gather, nothing_left, phases_of, routing, row_passes, timed_runs
+from daemon.train_jobs import Wanted, go_on, write_train_job
 from daemon.tuned import told, with_tuning
 from learners import job as contract
 from learners.curves import curves_of
 from learners.errors import LearnerError
 from learners.job_files import (
-    copy_checkpoint,
     read_job,
     read_progress,
     read_result,
     read_rows,
-    write_job,
-    write_pool,
-    write_rows,
 )
-from learners.preference import PhaseRows, rows_to_judge_by, rows_to_train
+from learners.preference import PhaseRows
 from learners.replay import StartChoice, StartEvidence, choose_start, measure_row, with_share
 from storage import buffer, decisions, registry, updates
 from storage.artifacts import Artifacts
@@ -81,14 +75,12 @@ class Training:
         used = {row.origin.interaction_id for row in material.batch}
         batch = self._held(update, material, used)
         if (left := self._left_off(update, material, phases, candidate)) is not None:
-            self._jobs.start(update, "train", partial(_go_on, left))
+            self._jobs.start(update, "train", partial(go_on, left))
             report = {**update.report, "batch": batch, "resumed": f"from the checkpoint of {left.name}"}
         else:
-            self._jobs.start(
-                update,
-                "train",
-                lambda folder, attempt: self._write(folder, attempt, update, task, material, phases, choice, candidate),
-            )
+            path = self._artifacts.path_of(material.champion)
+            wanted = Wanted(update, task, material, phases, choice, candidate, self._base, path)
+            self._jobs.start(update, "train", partial(write_train_job, wanted, self._config()))
             learners = task.learners.model_dump()
             routed = {**routing(material, phases), **told(tuned)}
             report = {**update.report, "batch": batch, "start": choice.reason, "learners": learners, **routed}
@@ -172,76 +164,6 @@ class Training:
         choice = choose_start(limits.start, evidence)
         return with_share(choice, task.replay_share, rows) if rows else choice  # a new line learns from everything
 
-    def _write(
-        self,
-        folder: Path,
-        attempt: int,
-        update: Update,
-        task: TaskConfig,
-        material: Material,
-        phases: Sequence[PhaseRows],
-        choice: StartChoice,
-        candidate: str,
-    ) -> None:
-        settings = {method.name: settings.model_dump() for method, settings in methods_on(task, material.floor)}
-        rows = [rows_to_train(phase) for phase in phases]
-        dev = [rows_to_judge_by(phase) for phase in phases]
-        told = tuple(
-            contract.Phase(method=phase.method, settings=settings[phase.method], rows=len(mine), dev_rows=len(judging))
-            for phase, mine, judging in zip(phases, rows, dev, strict=True)
-        )
-        write_rows(folder / contract.ROWS, [row for mine in rows for row in mine])
-        write_rows(folder / contract.DEV_ROWS, [row for judging in dev for row in judging])
-        if material.pool:
-            write_pool(folder, material.pool)
-        write_job(folder, self._job(attempt, update, task, material, told, choice, candidate))
-
-    def _job(
-        self,
-        attempt: int,
-        update: Update,
-        task: TaskConfig,
-        material: Material,
-        phases: tuple[contract.Phase, ...],
-        choice: StartChoice,
-        candidate: str,
-    ) -> contract.TrainJob:
-        config = self._config()
-        path = self._artifacts.path_of(material.champion)
-        folder = str(path) if path else None
-        return contract.TrainJob(
-            task=update.task,
-            update_id=update.update_id,
-            attempt=attempt,
-            threads=config.updates.threads,
-            time_limit_s=config.updates.time_limit,
-            candidate=candidate,
-            phases=phases,
-            seed=config.updates.seed + update.update_id,
-            base=self._base,
-            start=contract.Start(mode=choice.mode, adapter_path=folder if choice.mode == "champion" else None),
-            model=contract.Model.model_validate(
-                config.model.model_dump(include={"max_context", "lora", "quantization"})
-            ),
-            embeddings=embeddings_of(config),
-            learners={name: own.model_dump() for name, own in task.hooks.items() if task.learners.on(name)},
-            batch=_limits(update, task) if material.pool else None,
-            champion_path=folder,
-            off_policy=task.off_policy.model_dump(),
-            checkpoint_every_s=config.updates.checkpoint_every,
-            max_retention_kl=config.updates.max_retention_kl,
-            **self._for_making(material, task),
-        )
-
-    def _for_making(self, material: Material, task: TaskConfig) -> dict[str, Any]:
-        """What learners that make rows need to know."""
-        if not makes(task):
-            return {}
-        return {
-            "validator": task.validator and contract.ValidatorChoice(**task.validator.model_dump()),
-            "gate_keys": material.gate_keys,
-        }
-
     def _finish(self, update: Update, folder: Path) -> None:
         result = read_result(folder)
         assert isinstance(result, contract.TrainResult), "a done train job has a train result"
@@ -251,11 +173,14 @@ class Training:
             return
         adapter = self._publish(update, folder, result)
         batch = _learned(update, result)
+        left_out = [entry for entry in update.report["batch"] if _of(entry) in _names(result.left_out)]
 
         def change(tx: Connection) -> None:
             registry.add_candidate(tx, adapter)
             report = {**update.report, "batch": batch, "training": adapter.manifest["training"], "curves": curves}
-            if out := [Origin(*entry) for entry in update.report["batch"] if _of(entry) in _names(result.left_out)]:
+            if left_out:
+                report["left_out"] = left_out
+                out = [Origin(*entry) for entry in left_out]
                 buffer.leave_out(tx, update.update_id, out, "looked like noise to the curriculum in two updates")
             updates.change_update(tx, update, "trained", self._clock(), report=report, batch_size=len(batch))
 
@@ -322,12 +247,6 @@ class Training:
         self._store.write(change)
 
 
-def _limits(update: Update, task: TaskConfig) -> contract.BatchLimits:
-    """What the batch was begun with."""
-    limits = update.report["limits"]
-    return contract.BatchLimits(size=limits["size"], cap=limits["cap"], min_users=task.batching.min_users)
-
-
 def _learned(update: Update, result: contract.TrainResult) -> list[list[Any]]:
     """The examples that the candidate was trained on, as they were reserved."""
     out = _names(result.left_out)
@@ -345,18 +264,6 @@ def _of(entry: Sequence[Any]) -> str:
     return name
 
 
-def _go_on(left: Path, folder: Path, attempt: int) -> None:
-    """The same job and rows, with what the attempt before had reached."""
-    job = read_job(left)
-    for name in (contract.ROWS, contract.DEV_ROWS, contract.POOL, contract.MADE):
-        if (left / name).exists():
-            shutil.copyfile(left / name, folder / name)
-    copy_checkpoint(left, folder)
-    if (left / contract.PROGRESS).is_file():
-        shutil.copyfile(left / contract.PROGRESS, folder / contract.PROGRESS)
-    write_job(folder, job.model_copy(update={"attempt": attempt}))
-
-
 def _curves(folder: Path) -> list[dict[str, Any]]:
     """For people: that they cannot be read must not cost a finished adapter."""
     try:
@@ -366,8 +273,9 @@ def _curves(folder: Path) -> list[dict[str, Any]]:
 
 
 def _manifest(update: Update, result: contract.TrainResult, base: contract.Base) -> dict[str, object]:
-    """What an adapter is made of, without any user's text."""
-    training = result.model_dump(mode="json", exclude={"files", "probes", "contract", "kind"})
+    """What an adapter is made of: no user's text, and no interaction, which only the store names."""
+    unnamed = {"files", "probes", "contract", "kind", "batch", "left_out"}
+    training = result.model_dump(mode="json", exclude=unnamed)
     return {
         "task": update.task,
         "base_hash": base.hash,

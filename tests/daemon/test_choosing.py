@@ -155,13 +155,11 @@ def test_without_a_learner_that_chooses_the_batch_is_the_daemons(filled: Store, 
 def test_what_the_curriculum_left_out_comes_back_at_half_weight(filled: Store, tmp_path: Path) -> None:
     learning = Learning(filled, tmp_path, curriculum=True, updates={"curriculum": {"noise": 0.25, "probe_steps": 1}})
     update = learning.train()
-    out = update.report["training"]["left_out"]
+    out = update.report["left_out"]
     assert len(out) == 3
-    assert not [entry for entry in update.report["batch"] if entry[0] in {one["interaction_id"] for one in out}]
-    halved = filled.read(
-        lambda tx: buffer.half_weighted(tx, "erd", [Origin(one["interaction_id"], one["revision"]) for one in out])
-    )
-    assert len(halved) == len(out)
+    assert not [entry for entry in update.report["batch"] if entry in out]
+    origins = [Origin(*one) for one in out]
+    assert filled.read(lambda tx: buffer.half_weighted(tx, "erd", origins)) == set(origins)
 
 
 def test_failures_get_their_quota_and_rows_that_were_made_are_no_examples(store: Store, tmp_path: Path) -> None:

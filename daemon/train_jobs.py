@@ -1,0 +1,110 @@
+"""The directory of a train job as a worker is given it: its rows by phase, job.json, the pool where the worker chooses."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from daemon.config import Config, TaskConfig
+from daemon.embeddings import embeddings_of
+from daemon.material import Material, makes
+from daemon.methods_on import methods_on
+from learners import job as contract
+from learners.job_files import copy_checkpoint, read_job, write_job, write_pool, write_rows
+from learners.preference import PhaseRows, rows_to_judge_by, rows_to_train
+from learners.replay import StartChoice
+from storage.records import Update
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One update's training: of what, from where, into which candidate.
+
+    `champion` is the folder of the reigning adapter, None for the bare base.
+    """
+
+    update: Update
+    task: TaskConfig
+    material: Material
+    phases: Sequence[PhaseRows]
+    choice: StartChoice
+    candidate: str
+    base: contract.Base
+    champion: Path | None
+
+
+def write_train_job(wanted: Wanted, config: Config, folder: Path, attempt: int) -> None:
+    """Fills the directory of that attempt."""
+    rows = [rows_to_train(phase) for phase in wanted.phases]
+    dev = [rows_to_judge_by(phase) for phase in wanted.phases]
+    write_rows(folder / contract.ROWS, [row for mine in rows for row in mine])
+    write_rows(folder / contract.DEV_ROWS, [row for judging in dev for row in judging])
+    if wanted.material.pool:
+        write_pool(folder, wanted.material.pool)
+    write_job(folder, _job(wanted, config, attempt, _phases(wanted, rows, dev)))
+
+
+def go_on(left: Path, folder: Path, attempt: int) -> None:
+    """The same job and rows as in the directory `left`, with what the attempt there had reached."""
+    job = read_job(left)
+    for name in (contract.ROWS, contract.DEV_ROWS, contract.POOL, contract.MADE):
+        if (left / name).exists():
+            shutil.copyfile(left / name, folder / name)
+    copy_checkpoint(left, folder)
+    if (left / contract.PROGRESS).is_file():
+        shutil.copyfile(left / contract.PROGRESS, folder / contract.PROGRESS)
+    write_job(folder, job.model_copy(update={"attempt": attempt}))
+
+
+def _phases(wanted: Wanted, rows: Sequence[Sequence[Any]], dev: Sequence[Sequence[Any]]) -> tuple[contract.Phase, ...]:
+    methods = methods_on(wanted.task, wanted.material.floor)
+    settings = {method.name: settings.model_dump() for method, settings in methods}
+    return tuple(
+        contract.Phase(method=phase.method, settings=settings[phase.method], rows=len(mine), dev_rows=len(judging))
+        for phase, mine, judging in zip(wanted.phases, rows, dev, strict=True)
+    )
+
+
+def _job(wanted: Wanted, config: Config, attempt: int, phases: tuple[contract.Phase, ...]) -> contract.TrainJob:
+    update, task, mode = wanted.update, wanted.task, wanted.choice.mode
+    champion = str(wanted.champion) if wanted.champion else None
+    return contract.TrainJob(
+        task=update.task,
+        update_id=update.update_id,
+        attempt=attempt,
+        threads=config.updates.threads,
+        time_limit_s=config.updates.time_limit,
+        candidate=wanted.candidate,
+        phases=phases,
+        seed=config.updates.seed + update.update_id,
+        base=wanted.base,
+        start=contract.Start(mode=mode, adapter_path=champion if mode == "champion" else None),
+        model=contract.Model.model_validate(config.model.model_dump(include={"max_context", "lora", "quantization"})),
+        embeddings=embeddings_of(config),
+        learners={name: own.model_dump() for name, own in task.hooks.items() if task.learners.on(name)},
+        batch=_limits(update, task) if wanted.material.pool else None,
+        champion_path=champion,
+        off_policy=task.off_policy.model_dump(),
+        checkpoint_every_s=config.updates.checkpoint_every,
+        max_retention_kl=config.updates.max_retention_kl,
+        **_for_making(wanted.material, task),
+    )
+
+
+def _limits(update: Update, task: TaskConfig) -> contract.BatchLimits:
+    """What the batch was begun with."""
+    limits = update.report["limits"]
+    return contract.BatchLimits(size=limits["size"], cap=limits["cap"], min_users=task.batching.min_users)
+
+
+def _for_making(material: Material, task: TaskConfig) -> dict[str, Any]:
+    """What learners that make rows need to know."""
+    if not makes(task):
+        return {}
+    return {
+        "validator": task.validator and contract.ValidatorChoice(**task.validator.model_dump()),
+        "gate_keys": material.gate_keys,
+    }
