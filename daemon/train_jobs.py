@@ -1,4 +1,4 @@
-"""The directory of a train job as a worker is given it: its rows by phase, job.json, the pool where the worker chooses."""
+"""The directory of a train job, as its worker is given it: rows by phase, job.json, and the pool to choose from."""
 
 from __future__ import annotations
 
