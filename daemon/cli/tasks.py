@@ -23,6 +23,7 @@ from daemon.cli.options import (
     out,
     points,
     print_json,
+    print_whole,
 )
 from daemon.cli.trends import trend_in_words
 from daemon.plots import check_plots, draw_task
@@ -50,7 +51,7 @@ def tasks(
     )
     for name, task in found.items():
         table.add_row(name, *_columns(task))
-    out.print(table)
+    print_whole(table)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import matplotlib
@@ -22,6 +23,7 @@ BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, GREY, PALE = "#CC79A7", "#56B4E9", "#5A5A5A", "#D9D9D9"
 PHASE_COLOURS = (BLUE, VERMILLION, GREEN, PURPLE)
 DPI = 130
+SUBTITLE_COLUMNS = 140  # that fit the width of a sheet
 
 # Marker and colour of each fate of an update.
 FATES = {
@@ -63,8 +65,9 @@ def sheet(rows: Sequence[float], title: str, subtitle: str, *, columns: int = 1,
         layout=matplotlib.layout_engine.ConstrainedLayoutEngine(h_pad=0.12, w_pad=0.08),
     )
     axes = figure.subplots(len(rows), columns, gridspec_kw={"height_ratios": list(rows)}, squeeze=False)
+    wrapped = fill(subtitle, SUBTITLE_COLUMNS)
     figure.suptitle(f"{title}\n", x=0.012, ha="left", fontsize=14, fontweight="bold")
-    figure.text(0.012, 1 - 0.50 / figure.get_size_inches()[1], subtitle, ha="left", va="top", color=GREY)
+    figure.text(0.012, 1 - 0.50 / figure.get_size_inches()[1], wrapped, ha="left", va="top", color=GREY, fontsize=8.5)
     return figure, axes
 
 
