@@ -17,7 +17,7 @@ from daemon.config import Config, LearnerSwitches
 TRIED: tuple[float, ...] = (1e-3, 2.5e-3, 5e-3)
 LEARNING_RATE = 5e-3
 TRIED_PREFERENCE: tuple[float, ...] = (2e-4, 5e-4, 2e-3)  # of KTO, on thumbs alone
-PREFERENCE_RATE = 2e-3
+PREFERENCE_RATE = 5e-4
 
 LEARNERS = ("curriculum", "active", "hard_negatives", "augmentation", "preference", "hyperparameters")
 _ON: dict[str, Any] = {"preference": "kto"}  # how a learner that has more states than on and off is switched on
