@@ -151,11 +151,11 @@ ROWS: Mapping[str, Sequence[Panel]] = {
         ),
         Panel(
             "Answers to ask",
-            "Mean reward of feedback that was asked for, beside that of all other feedback: chosen to be harder.",
+            "Median reward of feedback that was asked for, beside that of all other feedback: chosen to be harder.",
             "short",
             [
-                (mean("adaptd_asked_reward", "task"), "{{task}} asked"),
-                (mean("adaptd_reward", "task"), "{{task}} other"),
+                (quantile(0.5, "adaptd_asked_reward", "task"), "{{task}} asked"),
+                (quantile(0.5, "adaptd_reward", "task"), "{{task}} other"),
             ],
         ),
         Panel(

@@ -63,7 +63,7 @@ def config(base: Path) -> dict[str, Any]:
         "batching": few,
         "updates": {"threads": 1, "sft": {"steps": 8, "learning_rate": 1e-2}},
         "gateway": {"enabled": True, "port": free_port()},
-        "learners": {"curriculum": True},
+        "learners": {"curriculum": True, "hard_negatives": True},
         "tasks": {
             "quick": {"gate": {"enabled": False}},
             "judged": {"gate": {"min_prompts": 10}, **judged},
@@ -128,6 +128,16 @@ def learn(watched: Watched) -> None:
     wait_until(lambda: asked(watched) and learned(watched), LEARN_S, "promotion and verdict", watched.daemon.log)
 
 
+def goes_on(watched: Watched) -> None:
+    """Feedback as it comes day by day, and some that was asked for: a rate wants counters that move."""
+    number = int(time.monotonic() * 1000)
+    scale = {"min": 1, "max": 5}
+    watched.send(event("rating", "quick", number, prompt=f"Say {number}.", response="No.", rating=2, scale=scale))
+    questions = watched.daemon.client.get("/v1/ask", params={"task": "quick", "count": 1}).json()["questions"]
+    for one in questions:
+        watched.send(event("thumb", "quick", number, interaction_id=one["interaction_id"], thumb="up"))
+
+
 def learned(watched: Watched) -> bool:
     """Whether Prometheus has seen an adapter promoted and served, and another judged."""
     for task in ("quick", "judged"):
@@ -150,12 +160,14 @@ def panels() -> list[tuple[str, str]]:
 
 
 def silent(watched: Watched) -> list[str]:
-    """The queries that have no number to show."""
+    """The queries that have no number to show, but for the one that wants more champions than one update makes."""
+    goes_on(watched)
     time.sleep(1)
     return [
         f"{title}: {expression}"
         for title, expression in panels()
-        if not any(math.isfinite(value) for value in watched.prometheus.values(expression))
+        if "score_trend" not in expression
+        and not any(math.isfinite(value) for value in watched.prometheus.values(expression))
     ]
 
 
