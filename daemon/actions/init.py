@@ -58,8 +58,13 @@ holdout: {by: prompt, share: 0.15, dev_share: 0.1, min: 60}
 
 REST = """
 # Switchable parts of an update; docs/learners.md says what each does, docs/results.md what it has been shown to gain.
-learners: {preference: auto, curriculum: false, active: false, hard_negatives: false, augmentation: false,
-           hyperparameters: false}
+learners:
+  preference: auto
+  curriculum: false
+  active: false
+  hard_negatives: false
+  augmentation: false
+  hyperparameters: false
 
 # How training runs. An answer of the model itself is learned only where its signal is at least sft.min_signal.
 updates: {max_running: 1, time_limit: 2h, start: auto, sft: {min_signal: 0.75}}

@@ -82,7 +82,7 @@ def test_what_init_writes_keeps_every_line_but_the_one() -> None:
         text = template(users)
         edited = with_key(text, ["learners", "curriculum"], True)
         changed = [(a, b) for a, b in zip(text.splitlines(), edited.splitlines(), strict=True) if a != b]
-        assert changed == [("learners: {curriculum: false}", "learners: {curriculum: true}")]
+        assert changed == [("  curriculum: false", "  curriculum: true")]
 
 
 def test_the_list_says_where_each_state_comes_from(file: Path) -> None:
