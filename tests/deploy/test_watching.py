@@ -133,6 +133,7 @@ def goes_on(watched: Watched) -> None:
     number = int(time.monotonic() * 1000)
     scale = {"min": 1, "max": 5}
     watched.send(event("rating", "quick", number, prompt=f"Say {number}.", response="No.", rating=2, scale=scale))
+    watched.send(interaction("quick", number))  # nobody has judged it, and its prompt is new
     questions = watched.daemon.client.get("/v1/ask", params={"task": "quick", "count": 1}).json()["questions"]
     for one in questions:
         watched.send(event("thumb", "quick", number, interaction_id=one["interaction_id"], thumb="up"))
@@ -174,7 +175,10 @@ def silent(watched: Watched) -> list[str]:
 def test_prometheus_sees_a_whole_update_and_every_panel_answers_with_data(watched: Watched, promtool: Promtool) -> None:
     learn(watched)
     wait_until(  # a rate wants two scrapes that saw its counter
-        lambda: asked(watched) and not silent(watched), 60, "every panel to answer", lambda: "\n".join(silent(watched))
+        lambda: asked(watched) and not silent(watched),
+        150,
+        "every panel to answer",
+        lambda: "\n".join(silent(watched)),
     )
     for client in (watched.daemon.client, watched.gateway):
         page = client.get("/metrics").text
