@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +96,9 @@ def _job(wanted: Wanted, config: Config, attempt: int, phases: tuple[contract.Ph
 
 
 def _limits(update: Update, task: TaskConfig) -> contract.BatchLimits:
-    """What the batch was begun with."""
-    limits = update.report["limits"]
+    """What the batch was begun with; an update that an older daemon began does not say, and has them by its size."""
+    size = len(update.report["batch"])
+    limits = update.report.get("limits", {"size": size, "cap": ceil(task.batching.max_share_per_user * size)})
     return contract.BatchLimits(size=limits["size"], cap=limits["cap"], min_users=task.batching.min_users)
 
 

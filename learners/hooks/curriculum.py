@@ -31,8 +31,7 @@ from storage.records.settings import Settings, setting
 
 STAGES = ("easy", "medium", "hard")
 MOST_NOISE = 0.5
-ONE_BELL = 0.637  # what the best cut explains of a normal distribution's variance: 2 / pi
-TWO_GROUPS = 0.75  # halfway from there to a clean parting, about
+TWO_GROUPS = 0.75  # of the variance; the best cut of one bell curve explains 2 / pi = 0.64 of it
 FEWEST_TO_ESTIMATE = 8
 
 

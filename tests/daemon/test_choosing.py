@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,9 @@ class Learning:
 
     def train(self) -> Update:
         Batches(self.store, lambda: later(10)).consider(self.task, ["erd"], "erd@v0", None)
+        return self.goes_on()
+
+    def goes_on(self) -> Update:
         self._training.start(self.update(), self.task)
         self._training.watch(self.update())
         found = self.update()
@@ -134,6 +138,21 @@ def test_what_the_worker_chose_is_learned_and_the_rest_returns(filled: Store, tm
     used = [origin for origin in held if [origin.interaction_id, origin.revision] in batch]
     released = filled.write(lambda tx: buffer.release(tx, update.update_id, used, "promoted"))
     assert (released.learned, released.returned) == (len(batch), len(pool) - len(batch))
+
+
+def test_an_update_that_an_older_daemon_began_has_its_limits_by_its_size(filled: Store, tmp_path: Path) -> None:
+    learning = Learning(filled, tmp_path, active=True)
+    Batches(filled, lambda: later(10)).consider(learning.task, ["erd"], "erd@v0", None)
+    begun = learning.update()
+    report = {name: value for name, value in begun.report.items() if name != "limits"}
+    filled.write(lambda tx: updates.change_update(tx, begun, "queued", NOW, report=report))
+    update = learning.goes_on()
+    size = len(report["batch"])
+    job = read_job(learning.job())
+    assert job.kind == "train"
+    assert job.batch is not None
+    assert (job.batch.size, job.batch.cap) == (size, ceil(0.3 * size))
+    assert update.batch_size <= size
 
 
 def test_the_job_names_no_user(filled: Store, tmp_path: Path) -> None:

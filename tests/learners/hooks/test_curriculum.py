@@ -71,7 +71,7 @@ def test_hard_to_easy_is_the_other_way_round() -> None:
 def test_difficulty_is_the_loss_after_a_probe_by_default() -> None:
     probed = context(ONE_GROUP)
     planned = schedule([row(at) for at in range(9)], 30, probed)
-    assert reached(planned.plan.steps[:10]) == {0, 1, 2} or reached(planned.plan.steps[:10]) == {0, 1, 6}
+    assert reached(planned.plan.steps[:10]) == {0, 1, 2}
     assert isinstance(probed.tools, Losses)
     assert probed.tools.asked == "probe of 10 steps"
     assert planned.left_out == ()
@@ -109,8 +109,7 @@ def test_no_more_than_half_is_ever_taken_for_noise() -> None:
 
 def test_a_share_of_noise_can_be_set() -> None:
     planned = schedule([row(at) for at in range(9)], 30, context(ONE_GROUP, noise=0.4))
-    assert planned.left_out == (4, 5, 7, 8) or len(planned.left_out) == 4
-    assert 8 in planned.left_out
+    assert planned.left_out == (4, 5, 7, 8)
 
 
 def test_the_best_cut_of_two_clean_groups_explains_nearly_all_and_of_a_bell_two_thirds() -> None:
