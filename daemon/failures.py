@@ -10,21 +10,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import Connection
 
 from daemon.config import TaskConfig
 from learners.failures import Findings, examine, failed_checks, in_states
 from learners.gate import GateRow
-from learners.validators import open_validator
+from learners.validators import ValidatorUnavailable, open_validator
 from storage import decisions, failures, registry
 from storage.records import Decision, Example, Failure, Origin
 from storage.store import Store
 
+log = structlog.get_logger(__name__)
+
 LEARNER = "hard_negatives"
 AT_ONCE = 200  # examples a look
 LONGEST_S = 0.2  # after which a look leaves the rest to the next
+AWAY_FOR = timedelta(minutes=1)  # before a validator that gave no score is asked again
 TOLD = ("fixed", "back again")  # states that are worth a decision
 
 
@@ -34,6 +38,7 @@ class Failures:
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         self._store, self._clock = store, clock
         self._examined: dict[str, dict[str, datetime]] = {}  # by task and interaction, as of its last feedback
+        self._away_until: dict[str, datetime] = {}  # of tasks whose validator gave no score
 
     def look(self, task: TaskConfig, examples: Sequence[Example], champion: str) -> None:
         """Examine what of these has not been yet; nothing where the learner is off."""
@@ -42,8 +47,8 @@ class Failures:
         judged = {e.interaction_id: e for e in examples if e.response is not None and e.last_signal_at is not None}
         known = self._known(task.name, judged)
         waiting = [e for name, e in judged.items() if known.get(name) != e.last_signal_at]
-        if waiting:
-            known |= self._examine(task, waiting[:AT_ONCE], champion)
+        if waiting and self._clock() >= self._away_until.get(task.name, self._clock()):
+            known |= self._examined_now(task, waiting[:AT_ONCE], champion)
         self._examined[task.name] = {name: at for name, at in known.items() if name in judged}
 
     def judged(self, task: TaskConfig, rows: Sequence[GateRow], candidate: str, champion: str) -> None:
@@ -80,6 +85,15 @@ class Failures:
 
         self._store.write(keep)
         return {one.interaction_id: one.last_signal_at for one in found.diagnoses}
+
+    def _examined_now(self, task: TaskConfig, waiting: Sequence[Example], champion: str) -> dict[str, datetime]:
+        """What was examined: nothing while the validator's service is away, which must not hold up the batch."""
+        try:
+            return self._examine(task, waiting, champion)
+        except ValidatorUnavailable as error:
+            self._away_until[task.name] = self._clock() + AWAY_FOR
+            log.warning("failures wait for the validator", task=task.name, reason=str(error))
+            return {}
 
     def _known(self, task: str, examples: Collection[str]) -> dict[str, datetime]:
         """As of which feedback each was examined; asked of the store once after a start."""

@@ -21,7 +21,7 @@ from daemon.config import TaskConfig
 from daemon.errors import NotFound
 from learners.asking import Asked, asked_text, choose_questions
 from learners.folds import draw, fold_key
-from learners.validators import open_validator
+from learners.validators import ValidatorUnavailable, open_validator
 from storage import asked, buffer, decisions, folds
 from storage.records import Decision, Example, Fold
 
@@ -98,7 +98,7 @@ def _key(task: TaskConfig, example: Example) -> str:
 
 
 def _scores(config: TaskConfig, candidates: Sequence[Example]) -> list[float | None]:
-    """What the task's validator says of the answers; None from where its time is over."""
+    """What the task's validator says of the answers; None from where its time is over or its service is away."""
     if config.validator is None:
         return [None] * len(candidates)
     validator = open_validator(config.validator.name, config.validator.settings)
@@ -106,7 +106,10 @@ def _scores(config: TaskConfig, candidates: Sequence[Example]) -> list[float | N
     for example in candidates[:VALIDATED]:
         if time.monotonic() > until:
             break
-        scores.append(validator.validate(asked_text(example), example.response or "").score)
+        try:
+            scores.append(validator.validate(asked_text(example), example.response or "").score)
+        except ValidatorUnavailable:
+            break  # people can be asked without it
     return scores + [None] * (len(candidates) - len(scores))
 
 

@@ -182,3 +182,27 @@ def test_the_worker_may_make_nothing_that_the_gate_asks(line: Store) -> None:
     keys = line.read(lambda tx: gather(tx, update, augmented, NOW)).gate_keys
     assert set(keys) == {prompt_key(gate.messages), answer_key(gate.messages, GOOD)}
     assert line.read(lambda tx: gather(tx, update, task(active=True), NOW)).gate_keys == ()
+
+
+def test_a_validator_that_is_away_holds_up_no_batch_and_is_left_alone_for_a_while(
+    line: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = {"name": "http", "settings": {"url": "http://127.0.0.1:9/", "timeout": "1s", "attempts": 1}}
+    validator = Config.model_validate({"tasks": {"erd": {"validator": service}}}).tasks["erd"].validator
+    away = ON.model_copy(update={"validator": validator})
+    line.write(lambda tx: keep(tx, corrected("a")))
+    batches = Batches(line, lambda: later(10))
+    batches.consider(away, ["erd"], "erd@v0", None)
+    decision = batches.last("erd")
+    assert decision is not None
+    assert decision.have == 1
+    assert states(line) == {}
+
+    def asked(*_: object) -> None:
+        raise AssertionError("asked again at once")
+
+    monkeypatch.setattr("daemon.failures.open_validator", asked)
+    batches.consider(away, ["erd"], "erd@v0", None)
+    monkeypatch.undo()
+    Failures(line, lambda: later(90)).look(ON, [corrected("a")], "erd@v0")
+    assert "feedback:correction" in states(line)
