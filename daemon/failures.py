@@ -47,7 +47,7 @@ class Failures:
         judged = {e.interaction_id: e for e in examples if e.response is not None and e.last_signal_at is not None}
         known = self._known(task.name, judged)
         waiting = [e for name, e in judged.items() if known.get(name) != e.last_signal_at]
-        if waiting and self._clock() >= self._away_until.get(task.name, self._clock()):
+        if waiting and not self._away(task.name):
             known |= self._examined_now(task, waiting[:AT_ONCE], champion)
         self._examined[task.name] = {name: at for name, at in known.items() if name in judged}
 
@@ -94,6 +94,11 @@ class Failures:
             self._away_until[task.name] = self._clock() + AWAY_FOR
             log.warning("failures wait for the validator", task=task.name, reason=str(error))
             return {}
+
+    def _away(self, task: str) -> bool:
+        """Whether its validator gave no score a moment ago."""
+        until = self._away_until.get(task)
+        return until is not None and self._clock() < until
 
     def _known(self, task: str, examples: Collection[str]) -> dict[str, datetime]:
         """As of which feedback each was examined; asked of the store once after a start."""

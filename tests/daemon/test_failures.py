@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -88,6 +90,14 @@ def test_what_comes_is_examined_once_and_again_when_more_is_said(line: Store) ->
     watch.look(ON, [again], "erd@v0")
     assert states(line)["feedback:score"] == ("open", 1)
     assert states(line)["check:keys"] == ("open", 1)
+
+
+def test_a_look_examines_while_time_goes_on(line: Store) -> None:
+    """A clock that answers the same twice would hide a comparison of it with itself."""
+    ticks = itertools.count()
+    line.write(lambda tx: keep(tx, corrected("a")))
+    Failures(line, lambda: later(9) + timedelta(microseconds=next(ticks))).look(ON, [corrected("a")], "erd@v0")
+    assert states(line)["feedback:correction"] == ("open", 1)
 
 
 def test_a_new_daemon_does_not_count_again_what_an_earlier_one_examined(line: Store) -> None:

@@ -152,7 +152,7 @@ def _begin_to_take_in(daemon: Daemon) -> None:
         at_start.append(status["events"]["received"])
         return at_start[-1] > at_start[0]
 
-    poll_until(took_in, "the daemon to take events in", daemon.last_words)
+    poll_until(took_in, "the daemon to take events in", lambda: f"{daemon.status()}\n{daemon.last_words()}")
 
 
 def _read_all(daemon: Daemon, expected: int) -> None:
