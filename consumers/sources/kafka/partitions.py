@@ -7,6 +7,7 @@ placeholder, so that neither a record leaks before the claim nor `poll` complain
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ class RebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc]
         self._consumer = consumer
         self._news: deque[tuple[Literal["assigned", "revoked"], frozenset[Any]]] = deque()
         self.joined = False
+        self.left_at = time.monotonic()  # since when it was not joined, if it is not
 
     def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
         for partition in assigned:
@@ -44,7 +46,7 @@ class RebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
         self._news.append(("revoked", frozenset(revoked)))
-        self.joined = False
+        self.left_at, self.joined = time.monotonic(), False
 
     def on_partitions_lost(self, lost: Iterable[Any]) -> None:
         self.on_partitions_revoked(lost)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 
@@ -26,6 +26,7 @@ from storage.records import Poll, Raw, Stream, StreamBatch
 
 _JOIN_S = 5.0  # a join that completes outside the consumer's poll is thrown away: while joining, stay inside
 _JOIN_SLICE_S = 0.25
+_JOIN_LONGEST_S = 60.0  # a join that takes longer is worth a look
 _CLAIM_POLL_S = 0.2  # while streams wait for their claim
 _ASK_TIMEOUT_MS = 5_000
 _LAG_EVERY_S = 1.0
@@ -127,6 +128,8 @@ class KafkaSource:
             return SourceHealth("degraded", "; ".join(reasons), self._lost_records)
         if self._consumer is None:
             return SourceHealth("degraded", f"connecting to {self._servers}", self._lost_records)
+        if not self._listener.joined:
+            return self._joining()
         return SourceHealth("paused" if self._paused else "polling", self._note, self._lost_records)
 
     def close(self) -> None:
@@ -178,9 +181,18 @@ class KafkaSource:
         deadline = time.monotonic() + max(timeout_s, _JOIN_S)
         fetched: Mapping[Any, list[Any]] = {}
         if self._listener.joined:
-            fetched = self._consumer.poll(timeout_s * 1000)
+            fetched = self._poll_once(timeout_s)
         while not fetched and not self._listener.joined and time.monotonic() < deadline:
-            fetched = self._consumer.poll(_JOIN_SLICE_S * 1000)
+            fetched = self._poll_once(_JOIN_SLICE_S)
+        return fetched
+
+    def _poll_once(self, timeout_s: float) -> Mapping[Any, list[Any]]:
+        """kafka-python 3.0 forgets a join that outlasts one poll, if this member leads the group and had assigned the
+        partitions already: it never takes its own, sends no heartbeat, and polls on without a pause or an error. So it
+        is reminded."""
+        fetched: Mapping[Any, list[Any]] = self._consumer.poll(timeout_s * 1000)
+        if self._consumer._coordinator.rejoining:  # changes within `poll` alone
+            self._consumer._coordinator.request_rejoin()
         return fetched
 
     def _batches(self, fetched: Mapping[Any, list[Any]]) -> tuple[StreamBatch, ...]:
@@ -302,6 +314,14 @@ class KafkaSource:
         missing = [topic for topic in self._settings.topics if self._listener.joined and self._topics.missing(topic)]
         absent = [f"there is no topic {topic}: create it, or correct `topics`" for topic in missing]
         self._stopped = "; ".join(stopped + absent)
+
+    def _joining(self) -> SourceHealth:
+        """A group waits for members that died until their session is over."""
+        seconds = time.monotonic() - self._listener.left_at
+        state: Literal["polling", "degraded"] = "degraded" if seconds > _JOIN_LONGEST_S else "polling"
+        return SourceHealth(
+            state, f"joining group {self._settings.group_id}, for {seconds:.0f} s so far", self._lost_records
+        )
 
     def _trouble(self) -> str:
         words = self._connecting.tls or self._reasons.trouble() or self._connecting.error

@@ -81,12 +81,12 @@ class Reader:
             self.turn(0.05)
         return self.ledger.texts
 
-    def until(self, done: Callable[[], bool]) -> None:
+    def until(self, done: Callable[[], bool], turn_s: float = JOINS_WITHIN_S) -> None:
         deadline = time.monotonic() + PATIENCE_S
         while not done():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{len(self.ledger.records)} records, {self.source.health()}")
-            self.turn()
+            self.turn(turn_s)
 
     def _claim(self, stream: Stream) -> None:
         try:

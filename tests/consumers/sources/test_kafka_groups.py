@@ -78,6 +78,21 @@ def test_a_paused_member_keeps_its_partitions(kafka: KafkaBroker, member: Open) 
     assert set(ledger.epochs.values()) == {1}
 
 
+def test_a_join_that_outlasts_a_poll_is_finished_by_the_next_one(
+    kafka: KafkaBroker, member: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A leader whose poll ends between its assignment and the group's answer."""
+    monkeypatch.setattr("consumers.sources.kafka.source._JOIN_SLICE_S", 0.002)
+    topic = kafka.create_topic(partitions=2)
+    reader = Reader(member(topic, client={"metadata_max_age_ms": 300}))
+    reader.until(lambda: len(reader.epochs) == 2)
+    kafka.add_partitions(topic, 5)
+    reader.until(lambda: len(reader.epochs) == 5, turn_s=0.002)
+    kafka.produce(topic, lines(0, 5), partition=4)
+    assert reader.read(5) == lines(0, 5)
+    assert reader.source.health().state == "polling"
+
+
 def test_a_killed_broker_degrades_the_source_and_its_return_mends_it(kafka: KafkaBroker, member: Open) -> None:
     topic, ledger = kafka.create_topic(), Ledger()
     kafka.produce(topic, lines(0, 10))
