@@ -17,6 +17,7 @@ from consumers.sources.kafka.settings import Settings
 
 _SLICE_S = 0.25
 _CLOSE_TIMEOUT_MS = 2_000
+_VAGUE_TIMES = 3  # so much longer it waits, where a later try may say why
 
 
 def why_unreachable(settings: Settings, timeout_s: float) -> str:
@@ -37,9 +38,10 @@ def why_unreachable(settings: Settings, timeout_s: float) -> str:
 
 def _ask(settings: Settings, connecting: Connecting, reasons: Reasons, timeout_s: float) -> str:
     servers = ", ".join(settings.bootstrap_servers)
-    until = time.monotonic() + timeout_s
+    began = time.monotonic()
     while (consumer := connecting.consumer(_SLICE_S)) is None:
-        if time.monotonic() > until:
+        patience_s = timeout_s * (_VAGUE_TIMES if reasons.vague else 1)
+        if time.monotonic() - began > patience_s:
             words = connecting.tls or reasons.trouble() or connecting.error or f"no answer within {timeout_s:g} s"
             return f"no connection to {servers}: {words}"
     try:

@@ -106,6 +106,12 @@ class Reasons(logging.Handler):
         with self._guard:
             return self._words
 
+    @property
+    def vague(self) -> bool:
+        """Whether there is trouble that the next try may explain better."""
+        with self._guard:
+            return bool(self._words) and not self._telling
+
     def quiet_s(self) -> float:
         """Seconds since the last trouble was heard."""
         with self._guard:
