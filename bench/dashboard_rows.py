@@ -226,6 +226,15 @@ ROWS: Mapping[str, Sequence[Panel]] = {
             [(f"adaptd_learner_figure{{{TASK}}}", "{{task}} {{learner}} {{figure}}")],
         ),
         Panel(
+            "Search for settings",
+            "Trials of the newest search, wanted and done, and how often settings were put in force.",
+            "short",
+            [
+                (f"adaptd_study_trials{{{TASK}}}", "{{task}} {{state}}"),
+                (f"adaptd_tunings_total{{{TASK}}}", "{{task}} in force"),
+            ],
+        ),
+        Panel(
             "Attempts",
             "How long an attempt took, 95th percentile over a day, by kind and how it ended.",
             "s",

@@ -270,6 +270,22 @@ UPDATE_STAGE_ROWS = Metric(
     "Does the curriculum open up, and how much does it leave out at the end?",
     ("task", "method", "stage"),
 )
+STUDY_TRIALS = Metric(
+    "study_trials",
+    "gauge",
+    "Updates",
+    "Trials of the newest search for settings, wanted and done; 0 where there was none.",
+    "Does a search get on, or does the daemon never come to rest for it?",
+    ("task", "state"),
+)
+TUNINGS = Metric(
+    "tunings",
+    "counter",
+    "Updates",
+    "Settings that a search put in force, and their being turned down again, over the life of the store.",
+    "When did training begin to use other settings? `adaptd updates tune` says which.",
+    ("task",),
+)
 LEARNER_FIGURE = Metric(
     "learner_figure",
     "gauge",

@@ -17,7 +17,7 @@ from daemon.metrics import catalogue
 from daemon.metrics.disk import DiskUse
 from daemon.metrics.families import Families
 from daemon.metrics.feedback import OTHER
-from storage import updates
+from storage import tunings, updates
 from storage.records import FAILURE_STATES, TERMINAL_UPDATE_STATES, Verdict
 
 KEPT_VERSIONS = 10
@@ -89,6 +89,7 @@ def _tasks(families: Families, context: Context, status: Status, tx: Connection)
             _adapters(families, name, task, engine=ENGINE in status.services)
             _trends(families, name, task)
             _last_trained(families, name, tx)
+            _searches(families, name, tx)
     if others:
         _totals(families, OTHER, [status.tasks[name] for name in others], updates.verdict_totals(tx, others))
 
@@ -156,3 +157,12 @@ def _last_trained(families: Families, name: str, tx: Connection) -> None:
     for learner, report in training.get("learners", {}).items():
         for figure, value in report["numbers"].items():
             families.set(catalogue.LEARNER_FIGURE, value, name, learner, figure)
+
+
+def _searches(families: Families, name: str, tx: Connection) -> None:
+    """How far the newest study is, and how often a search had its way."""
+    study = next(iter(tunings.list_studies(tx, name, limit=1)), None)
+    tuning = tunings.newest_tuning(tx, name)
+    families.set(catalogue.STUDY_TRIALS, study.wanted if study else 0, name, "wanted")
+    families.set(catalogue.STUDY_TRIALS, study.done if study else 0, name, "done")
+    families.set(catalogue.TUNINGS, tuning.version if tuning else 0, name)

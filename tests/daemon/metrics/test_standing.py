@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 
 from consumers.sources.protocol import SourceHealth
 from daemon.reload import ConfigState
-from storage import failures, registry, updates
+from storage import failures, registry, tunings, updates
 from storage.errors import StoreUnavailable
 from storage.records import Adapter, Failure, Look, Score
 from storage.store import Store
@@ -55,6 +56,18 @@ def test_kinds_of_failure_are_counted_by_state_where_there_are_any(page: Page) -
     page.desk.store.write(lambda tx: failures.save_failures(tx, kinds))
     assert page.value("failure_kinds", task="erd", state="open") == 2
     assert page.value("failure_kinds", task="erd", state="back again") == 0
+
+
+def test_a_search_shows_how_far_it_is_and_how_often_it_had_its_way(page: Page) -> None:
+    page.desk.store.write(register)
+    assert page.value("study_trials", task="erd", state="wanted") == 0
+    more: dict[str, Any] = {"rows": 40, "knobs": [], "reason": "enough rows", "now": NOW}
+    study = page.desk.store.write(lambda tx: tunings.open_study(tx, "erd", "sft", "hash", wanted=24, **more))
+    page.desk.store.write(lambda tx: tunings.change_study(tx, study, "open", NOW, done=7))
+    found: dict[str, Any] = {"settings": {"learning_rate": 0.002}, "configured": {}, "reason": "won", "now": NOW}
+    page.desk.store.write(lambda tx: tunings.adopt(tx, "erd", "sft", "hash", **found))
+    assert [page.value("study_trials", task="erd", state=state) for state in ("wanted", "done")] == [24, 7]
+    assert page.value("tunings_total", task="erd") == 1
 
 
 def test_only_the_champion_and_the_newest_versions_have_a_score(page: Page) -> None:
