@@ -48,6 +48,12 @@ def create_app(context: Context, metrics: Metrics) -> FastAPI:
 
 
 def _health(app: FastAPI, context: Context, metrics: Metrics) -> None:
+    @app.get("/", include_in_schema=False)
+    async def here() -> dict[str, str]:
+        """Who answers, for somebody who opens the address in a browser."""
+        doors = {"status": "/v1/status", "metrics": "/metrics", "events": "/v1/events", "api": "/docs"}
+        return {"name": "adaptd", "version": adaptd_version(), **doors}
+
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}

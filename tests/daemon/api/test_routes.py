@@ -24,6 +24,14 @@ def samples(client: httpx.Client) -> dict[tuple[str, tuple[tuple[str, str], ...]
     return {(one.name, tuple(sorted(one.labels.items()))): one.value for each in families for one in each.samples}
 
 
+def test_the_bare_address_says_who_answers_and_every_door_it_names_is_there(client: httpx.Client) -> None:
+    found = client.get("/").json()
+    assert found.pop("name") == "adaptd"
+    assert found.pop("version")
+    for door in found.values():
+        assert client.get(door).status_code == 200
+
+
 def test_healthz_says_that_it_lives(client: httpx.Client) -> None:
     assert (client.get("/healthz").status_code, client.get("/healthz").json()) == (200, {"status": "ok"})
 
