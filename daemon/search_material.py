@@ -6,6 +6,7 @@ replayed. Nothing is reserved and nothing of it counts as learned: a trial's ada
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -16,10 +17,12 @@ from daemon.leaks import gate_keys
 from daemon.material import MOST_DEV
 from daemon.methods_on import methods_on
 from daemon.standing import floor_of, standing_of
+from learners.job import Knob
 from learners.methods import find_method
+from learners.plan import steps_for
 from learners.preference import PhaseRows, rows_to_judge_by, rows_to_train, sort_rows
 from learners.router import drop_leaks, rows_of
-from learners.tuner import MIN_DEV
+from learners.tuner import MIN_DEV, knobs_for
 from storage import buffer, registry
 from storage.records import Adapter, Example, Row
 
@@ -55,7 +58,8 @@ def gather_to_search(tx: Connection, task: TaskConfig, now: datetime) -> SearchM
         methods_on(task, floor_of(tx, task)),
         task.learners.preference,
     ).phases
-    return _material(tx, task, max(phases, key=lambda phase: len(phase.batch)))
+    line = registry.line_of(tx, task.name)
+    return material_of(task, phases, registry.get_adapter(tx, line.champion) if line else None)
 
 
 def _rows(tx: Connection, task: TaskConfig, examples: list[Example], now: datetime) -> list[Row]:
@@ -70,17 +74,20 @@ def _dev(tx: Connection, task: TaskConfig, now: datetime) -> list[Row]:
     return [row for example in examples for row in rows_of(example, task.rewards, now, standing=standing)]
 
 
-def _material(tx: Connection, task: TaskConfig, phase: PhaseRows) -> SearchMaterial | str:
+def material_of(task: TaskConfig, phases: Sequence[PhaseRows], champion: Adapter | None) -> SearchMaterial | str:
+    """The material of the phase that has most to train on, or why that is too little. Pure."""
+    phase = max(phases, key=lambda phase: len(phase.batch))
     if len(phase.batch) < task.batching.min:
         return f"{len(phase.batch)} of {task.batching.min} rows to train on"
     if len(phase.dev) < MIN_DEV:
         return f"{len(phase.dev)} of {MIN_DEV} rows in the dev fold"
-    line = registry.line_of(tx, task.name)
     again = tuple(replace(row, replay=True) for row in phase.learned[:MOST_REPLAYED])
     whole = replace(phase, learned=again)
-    return SearchMaterial(
-        method=phase.method,
-        rows=rows_to_train(whole),
-        dev=rows_to_judge_by(phase),
-        champion=registry.get_adapter(tx, line.champion) if line else None,
-    )
+    return SearchMaterial(phase.method, rows_to_train(whole), rows_to_judge_by(phase), champion)
+
+
+def knobs_of(task: TaskConfig, material: SearchMaterial) -> tuple[Knob, ...]:
+    """What can be tuned, around what is configured. Pure."""
+    own = getattr(task, material.method)
+    steps = steps_for(len(material.rows), own.batch_size, own.steps)
+    return knobs_for(own.model_dump(), steps=steps, replay_share=task.replay_share, replayable=material.replayable)

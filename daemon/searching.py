@@ -20,9 +20,10 @@ from sqlalchemy import Connection
 
 from daemon.config import Config, TaskConfig
 from daemon.executors import Executor, Handle
+from daemon.search_jobs import NoJob, in_force, next_job, numbers_of, search_job
 from daemon.search_material import SearchMaterial, gather_to_search
-from daemon.studies import journal_of, name_of, open_study
-from daemon.tuned import configured_values, why_not
+from daemon.studies import journal_of, open_study
+from daemon.tuned import configured_values
 from learners import job as contract
 from learners.job_files import last_progress, read_result, write_job, write_rows
 from learners.tuner import (
@@ -30,7 +31,6 @@ from learners.tuner import (
     SEEDS,
     Adoption,
     Idleness,
-    differ,
     in_words,
     is_due,
     judge,
@@ -157,7 +157,7 @@ class Searching:
         if result.outcome == "failed":
             self._crashed(search, result.reason)
         elif result.pairs:
-            self._conclude(study, task, judge(_numbers(result.pairs), task.hyperparameters), result)
+            self._conclude(study, task, judge(numbers_of(result.pairs), task.hyperparameters), result)
         else:
             best = result.best.model_dump() if result.best else {}
             self._change(study, "open", done=result.finished, best=best, crashes=0, reason=result.reason)
@@ -189,7 +189,7 @@ class Searching:
                     reason=words,
                     now=self._clock(),
                     study_id=study.study_id,
-                    evidence={"gain": found.gain, "objective": result.objective, "pairs": _numbers(result.pairs)},
+                    evidence={"gain": found.gain, "objective": result.objective, "pairs": numbers_of(result.pairs)},
                 )
             self._settle(tx, study, "adopted" if found.won else "kept", words)
 
@@ -256,52 +256,33 @@ class Searching:
         self, task: TaskConfig, study: Study, material: SearchMaterial, allowed: int
     ) -> contract.SearchJob | None:
         """Trials while some are wanted, then the comparison; None where this period is too short or all is said."""
-        job = self._job(task, study, material)
-        if study.done < study.wanted:
-            return job.model_copy(update={"trials": min(allowed, study.wanted - study.done)})
-        against = self._in_force(task, study)
-        if not study.best or not differ(study.best["settings"], against):
-            words = f"nothing did better than {in_words(against)} in {study.done} trials"
-            self._store.write(lambda tx: self._settle(tx, study, "kept", words))
-            return None
-        if allowed < 2 * SEEDS:
-            self._words[task.name] = f"study {study.study_id}: the comparison waits for the next idle period"
-            return None
-        seeds = tuple(job.seed + number for number in range(1, SEEDS + 1))
-        comparison = contract.Comparison(settings=study.best["settings"], against=against, seeds=seeds)
-        return job.model_copy(update={"comparison": comparison})
+        found = next_job(self._job(task, study, material), study, allowed)
+        if not isinstance(found, NoJob):
+            return found
+        if found.over:
+            self._store.write(lambda tx: self._settle(tx, study, "kept", found.reason))
+        else:
+            self._words[task.name] = found.reason
+        return None
 
     def _job(self, task: TaskConfig, study: Study, material: SearchMaterial) -> contract.SearchJob:
         config = self._config()
         champion = material.champion
         from_champion = config.updates.start == "champion" and champion is not None and champion.directory
         path = self._studies.parent / champion.directory if champion and from_champion and champion.directory else None
-        return contract.SearchJob(
-            task=task.name,
-            threads=config.updates.threads,
-            time_limit_s=config.updates.time_limit,
-            method=study.method,
-            settings=getattr(task, study.method).model_dump(),
-            study=contract.StudyPlace(path=str(journal_of(self._studies, task.name)), name=name_of(study)),
-            knobs=tuple(contract.Knob.model_validate(knob) for knob in study.knobs),
+        return search_job(
+            config,
+            task,
+            study,
+            self._base,
+            journal=journal_of(self._studies, task.name),
+            adapter=path,
             start_from=self._in_force(task, study),
-            trials=0,
-            wanted=study.wanted,
-            seed=config.updates.seed + 1000 * study.study_id,
-            base=self._base,
-            start=contract.Start(mode="champion" if path else "base", adapter_path=str(path) if path else None),
-            model=contract.Model.model_validate(config.model.model_dump(include={"max_context", "lora"})),
-            learners={name: own.model_dump() for name, own in task.hooks.items() if task.learners.on(name)},
-            validator=task.validator and contract.ValidatorChoice(**task.validator.model_dump()),
         )
 
     def _in_force(self, task: TaskConfig, study: Study) -> dict[str, float]:
-        """The knobs as they stand now: as tuned, else as configured when the study was opened."""
-        configured = {str(knob["name"]): float(knob["configured"]) for knob in study.knobs}
         tuning = self._store.read(lambda tx: tunings.newest_tuning(tx, task.name))
-        if tuning is None or tuning.method != study.method or why_not(task, tuning, self._base.hash):
-            return configured
-        return {name: float(tuning.settings.get(name, value)) for name, value in configured.items()}
+        return in_force(task, study, tuning, self._base.hash)
 
     def _submit(self, study: Study, job: contract.SearchJob, material: SearchMaterial) -> None:
         folder = self._jobs / f"search-{study.study_id}"
@@ -320,8 +301,3 @@ def _study(tx: Connection, study: Study) -> Study | None:
     """As it stands, while it is open."""
     found = tunings.get_study(tx, study.study_id)
     return found if found is not None and found.state == "open" else None
-
-
-def _numbers(pairs: Sequence[contract.SeedPair]) -> list[tuple[float, float]]:
-    """(in force, proposed), of those seeds that gave both."""
-    return [(pair.against, pair.settings) for pair in pairs if pair.against is not None and pair.settings is not None]

@@ -9,9 +9,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection
 
 from daemon.config import TaskConfig
-from daemon.search_material import SearchMaterial
-from learners.plan import steps_for
-from learners.tuner import knobs_for
+from daemon.search_material import SearchMaterial, knobs_of
 from storage import decisions, tunings
 from storage.records import Decision, Study
 
@@ -20,9 +18,7 @@ def open_study(
     tx: Connection, task: TaskConfig, material: SearchMaterial, base_hash: str, wanted: int, now: datetime
 ) -> Study:
     """A study of what can be tuned, around what is configured."""
-    own = getattr(task, material.method)
-    steps = steps_for(len(material.rows), own.batch_size, own.steps)
-    knobs = knobs_for(own.model_dump(), steps=steps, replay_share=task.replay_share, replayable=material.replayable)
+    knobs = knobs_of(task, material)
     names = ", ".join(knob.name for knob in knobs)
     words = (
         f"{wanted} trials of {material.method}: {names}, on {len(material.rows)} rows and {len(material.dev)} of dev"

@@ -16,10 +16,9 @@ from bench.learning.bases import BaseRecord
 from bench.learning.cells import Cell
 from bench.learning.gym import Gym, TrainingFailed
 from bench.learning.settings import find_setting, in_force
-from bench.learning.single import NOW
 from bench.learning.tasks import Ask, Faults
 from bench.learning.updates import Batch, Ended, pick_batch, run_update
-from bench.learning.users import Crowd, Reply, tell
+from bench.learning.users import NOW, Crowd, Reply, tell
 from daemon.config import Config
 from examples.erd.world import Pool
 from learners.gate import Answer, GateRow, Judgement, judge

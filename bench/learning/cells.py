@@ -7,7 +7,7 @@ cell whose file is there is not run again.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,12 +15,15 @@ from typing import Any, Literal
 from bench.learning.seeds import DEV, REPORT
 from bench.learning.settings import (
     ARRIVAL,
+    ASK,
+    ASK_RANDOM,
     EVERYTHING,
     FULL,
     LEARNERS,
     SFT,
     TRIED,
     TRIED_PREFERENCE,
+    TUNER,
     find_setting,
     settings,
 )
@@ -28,8 +31,8 @@ from learners.job_files import write_whole
 
 ROOT = Path(__file__).resolve().parents[2]
 CELLS = ROOT / ".cache" / "bench-learning"
-BACKLOG = 10  # examples told for each one that an update takes
-Kind = Literal["update", "curve", "attack", "drift"]
+BACKLOG = 10  # examples told for each one that an update takes; answers to ask about, for each of the most that are
+Kind = Literal["update", "curve", "ask", "attack", "drift"]
 BASES = (("erd", "strong"), ("erd", "weak"), ("booking", "strong"), ("booking", "weak"))
 ERD = BASES[:2]
 
@@ -71,18 +74,20 @@ class Cell:
         return Path(self.kind) / name / self.point.name / self.setting / f"{self.seed}.json"
 
 
-CENTRE = Point()
+CENTRE, THUMBS = Point(), Point("thumbs", feedback="thumbs")
+ROWS = (Point("rows-12", rows=12), Point("rows-60", rows=60))
 FACTORS = (
-    Point("rows-12", rows=12),
-    Point("rows-60", rows=60),
+    *ROWS,
     Point("steps-10", steps=10),
     Point("steps-60", steps=60),
     Point("noise-0", noise=0.0),
     Point("noise-40", noise=0.4),
     Point("rare-12", rare=0.12),
-    Point("thumbs", feedback="thumbs"),
+    THUMBS,
 )
 LABELS = (Point("rows-6", rows=6), Point("rows-36", rows=36), Point("rows-48", rows=48))
+BY_ROWS = tuple(sorted((CENTRE, *ROWS, *LABELS), key=lambda point: point.rows))
+MOST_ROWS = BY_ROWS[-1].rows
 NOISE = (Point("noise-60", noise=0.6),)
 CURVE = Point("curve", steps=60)
 RATES = tuple(Point(f"rate-{rate:g}", rate=rate) for rate in TRIED)
@@ -103,19 +108,29 @@ ATTACKS = tuple(
 )
 DRIFTS = ("drift-product", "drift-champion-only", "drift-no-gate")
 DRIFT_SEEDS = REPORT[:3]
+TUNED, TUNED_SEEDS = f"only-{TUNER}", REPORT[:5]
+PREFERENCE = ("only-preference", "without-preference")
 
 
 def all_cells() -> Iterator[Cell]:
-    """Every cell of the full set, the most telling first; those of settings that this version lacks included."""
-    names = tuple(setting.name for setting in settings() if not setting.everything)
-    learners = [f"only-{name}" for name in LEARNERS]
+    """Every cell of the full set, the most telling first; those of settings that this version lacks included.
+
+    The tuner takes twenty trainings a cell: it is run at the centre alone, on fewer seeds, and is no part of the curves
+    and factors. What has to do with preference is run on thumbs alone: corrections make no preference phase.
+    """
+    apart = (TUNED, *PREFERENCE)
+    usual = [one.name for one in settings() if not one.everything and not one.asks and one.name not in apart]
+    learners = [name for name in (f"only-{learner}" for learner in LEARNERS) if name not in apart]
     yield from _grid("update", ERD, RATES, (SFT.name,), DEV)
     yield from _grid("update", ERD, PREFERENCE_RATES, ("only-preference",), DEV)
-    yield from _grid("update", ERD, (CENTRE,), names, REPORT)
+    yield from _grid("update", ERD, (CENTRE,), usual, REPORT)
+    yield from _grid("update", ERD, (CENTRE,), (TUNED,), TUNED_SEEDS)
     yield from _grid("curve", ERD, (CURVE,), (ARRIVAL.name, SFT.name, FULL.name, *learners), REPORT)
-    yield from _grid("update", BASES[2:], (CENTRE,), names, REPORT)
+    yield from _grid("update", BASES[2:], (CENTRE,), usual, REPORT)
+    yield from _grid("ask", ERD, BY_ROWS, (ASK.name, ASK_RANDOM.name), REPORT)
     yield from _grid("update", BASES, (CENTRE,), (EVERYTHING.name,), REPORT)  # ten times as dear
     yield from _grid("update", ERD, FACTORS, (ARRIVAL.name, SFT.name, FULL.name, *learners), REPORT)
+    yield from _grid("update", ERD, (THUMBS,), PREFERENCE, REPORT)
     yield from _grid("update", ERD, (*LABELS, *NOISE), (ARRIVAL.name, SFT.name, FULL.name, "only-active"), REPORT)
     yield from _grid("attack", ERD[:1], ATTACKS, (SFT.name,), REPORT)
     for name in DRIFTS:
@@ -126,7 +141,7 @@ def _grid(
     kind: Kind,
     bases: tuple[tuple[str, str], ...],
     points: tuple[Point, ...],
-    names: tuple[str, ...],
+    names: Sequence[str],
     seeds: tuple[int, ...],
 ) -> Iterator[Cell]:
     """Seed by seed, so that all settings of a seed come one after the other and share what the base said."""

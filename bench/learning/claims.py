@@ -12,14 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from bench.learning.cells import BY_ROWS, MOST_ROWS
 from bench.learning.seeds import REPORT
-from bench.learning.settings import ARRIVAL
+from bench.learning.settings import ARRIVAL, ASK, ASK_RANDOM
 from bench.learning.statistics import Estimate, censored_median, estimate, first_reached, holm, p_above
 
 TARGET = 0.80  # the fixed score of the claims on time and data, reached by every setting sooner or later
 FEWEST = 5
 Results = Sequence[Mapping[str, Any]]
 BySeed = dict[int, Mapping[str, Any]]
+ToTarget = dict[int, float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ def claims_of(results: Results, setting: str) -> list[Claim]:
         *(_level(results, setting, base, "generic", "generic content", 0.03) for base in ("strong", "weak")),
         *(_time(results, setting, base) for base in ("strong", "weak")),
         *(_labels(results, setting, base) for base in ("strong", "weak")),
+        *(_asked(results, base) for base in ("strong", "weak")),
         *(_hard(results, setting, base) for base in ("strong", "weak")),
     ]
     return [claim for claim in made if claim is not None]
@@ -132,24 +135,35 @@ def _or_last(reached: Reached) -> float:
 
 def _labels(results: Results, setting: str, base: str) -> Claim | None:
     """Examples trained on until `TARGET`, against the first that came; a miss counts as the most that were tried."""
-    pair = [labels_to_target(results, base, name) for name in (setting, ARRIVAL.name)]
-    seeds = [seed for seed in pair[0] if seed in pair[1]]
-    if not seeds or setting == ARRIVAL.name:
+    if setting == ARRIVAL.name:
         return None
-    medians = [censored_median([counts[seed] for seed in seeds]) for counts in pair]
+    pair = [labels_to_target(results, base, name) for name in (setting, ARRIVAL.name)]
+    return _fewer(f"examples to {100 * TARGET:.0f}, {base} base", *pair)
+
+
+def _asked(results: Results, base: str) -> Claim | None:
+    """Labels that people were asked for until `TARGET`, against as many by lot; whatever setting is looked at."""
+    pair = [labels_to_target(results, base, each.name, kind="ask") for each in (ASK, ASK_RANDOM)]
+    return _fewer(f"labels asked to {100 * TARGET:.0f}, {base} base", *pair)
+
+
+def _fewer(name: str, mine: ToTarget, usual: ToTarget) -> Claim | None:
+    seeds = [seed for seed in mine if seed in usual]
+    if not seeds:
+        return None
+    medians = [censored_median([counts[seed] for seed in seeds]) for counts in (mine, usual)]
     said = " against ".join("not reached" if each is None else f"{each:.0f}" for each in medians)
-    ratios = tuple(math.log((pair[1][seed] or 60) / (pair[0][seed] or 60)) for seed in seeds)
-    return Claim(f"examples to {100 * TARGET:.0f}, {base} base", "half or fewer", said, ratios, math.log(2))
+    ratios = tuple(math.log((usual[seed] or MOST_ROWS) / (mine[seed] or MOST_ROWS)) for seed in seeds)
+    return Claim(name, "half or fewer", said, ratios, math.log(2))
 
 
-def labels_to_target(results: Results, base: str, setting: str) -> dict[int, float | None]:
+def labels_to_target(results: Results, base: str, setting: str, kind: str = "update") -> ToTarget:
     """By seed, the fewest of the tried numbers of rows with which the target was reached; None for none."""
-    points = ((6, "rows-6"), (12, "rows-12"), (24, "centre"), (36, "rows-36"), (48, "rows-48"), (60, "rows-60"))
     curves: dict[int, list[tuple[float, float]]] = {}
-    for rows, point in points:
-        for seed, value in metric(select(results, "update", f"erd-{base}", point, setting), "score").items():
-            curves.setdefault(seed, []).append((rows, value))
-    return {seed: first_reached(curve, TARGET) for seed, curve in curves.items() if len(curve) == len(points)}
+    for point in BY_ROWS:
+        for seed, value in metric(select(results, kind, f"erd-{base}", point.name, setting), "score").items():
+            curves.setdefault(seed, []).append((point.rows, value))
+    return {seed: first_reached(curve, TARGET) for seed, curve in curves.items() if len(curve) == len(BY_ROWS)}
 
 
 def _hard(results: Results, setting: str, base: str) -> Claim | None:

@@ -17,10 +17,9 @@ from bench.learning.bases import BaseRecord
 from bench.learning.cells import Cell
 from bench.learning.gym import Gym
 from bench.learning.settings import find_setting, in_force
-from bench.learning.single import NOW
 from bench.learning.tasks import Ask, Faults
 from bench.learning.updates import pick_batch
-from bench.learning.users import Crowd, tell
+from bench.learning.users import NOW, Crowd, tell
 from examples.erd.world import Pool
 from learners.replay import StartChoice
 

@@ -140,7 +140,7 @@ class Gym:
     ) -> Trained:
         """One train job on those phases, from the base or from the adapter `start`; `more` are further fields of the
         job, and with `pool` the worker chooses the batch. Raises TrainingFailed."""
-        folder = self._new_folder()
+        folder = self.new_folder()
         job = self._write(folder, phases, methods, seed, start).model_copy(update=dict(more or {}))
         if pool:
             write_pool(folder, pool)
@@ -159,11 +159,31 @@ class Gym:
         rows = made.rows if made else ()
         return Trained(folder / contract.ADAPTER, result, steps, cpu_s, tuple(looks.taken), rows)
 
+    def search(
+        self, job: contract.SearchJob, rows: Sequence[Row], dev: Sequence[Row]
+    ) -> tuple[contract.SearchResult, float]:
+        """What came of one search job on those rows, and its CPU seconds. Raises TrainingFailed."""
+        folder = self.new_folder()
+        write_rows(folder / contract.ROWS, rows)
+        write_rows(folder / contract.DEV_ROWS, dev)
+        model = contract.Model(max_context=CONTEXT, lora=LORA)
+        write_job(folder, job.model_copy(update={"model": model, "threads": self._threads}))
+        began = time.process_time()
+        perform(folder)
+        cpu_s = time.process_time() - began
+        result = read_result(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        assert isinstance(result, contract.SearchResult)
+        if result.outcome == "failed":
+            raise TrainingFailed(result.reason)
+        return result, cpu_s
+
     def forget(self, trained: Trained) -> None:
         """Removes its job directory."""
         shutil.rmtree(trained.adapter.parent, ignore_errors=True)
 
-    def _new_folder(self) -> Path:
+    def new_folder(self) -> Path:
+        """Empty, and gone when the gym closes."""
         self._jobs += 1
         folder = Path(self._scratch.name) / f"job-{self._jobs:05}"
         folder.mkdir()

@@ -5,22 +5,33 @@ A part without a single result says that it has not been run; nothing is filled 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from bench.learning import plots
+from bench.learning import plots, report_learners
 from bench.learning.bases import EDGE, GENERIC, SCORES, recorded
-from bench.learning.cells import ATTACKS, BASES, DRIFTS, ERD, FACTORS, NOISE, PREFERENCE_RATES, RATES, Point, all_cells
+from bench.learning.cells import (
+    ATTACKS,
+    BASES,
+    DRIFTS,
+    ERD,
+    FACTORS,
+    NOISE,
+    PREFERENCE_RATES,
+    RATES,
+    Kind,
+    Point,
+    all_cells,
+)
 from bench.learning.claims import Results, claims_of, metric, select, verdicts
 from bench.learning.seeds import DEV
-from bench.learning.settings import ARRIVAL, FULL, LEARNERS, LEARNING_RATE, PREFERENCE_RATE, SFT, TOGETHER, settings
-from bench.learning.statistics import Estimate, estimate, holm, p_above, paired
+from bench.learning.settings import ARRIVAL, FULL, LEARNING_RATE, PREFERENCE_RATE, SFT, settings
+from bench.learning.statistics import estimate, paired
+from bench.learning.tables import Rows, about, gain, of, points, table
 from learners.job_files import write_whole
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "results.md"
-NOT_RUN = "Not run yet."
-Rows = list[tuple[str, ...]]
 
 
 def write_report(results: Results, page: Path = PAGE) -> None:
@@ -39,7 +50,9 @@ def parts(results: Results) -> dict[str, str]:
         "bases": _bases,
         "claims": _claims,
         "settings": _settings,
-        "learners": _learners,
+        "learners": report_learners.alone_and_left_out,
+        "tuner": report_learners.tuner,
+        "asked": report_learners.asked,
         "factors": _factors,
         "noise": _noise,
         "attacks": _attacks,
@@ -57,46 +70,6 @@ def put(text: str, name: str, body: str) -> str:
     if not found or not closed:
         raise ValueError(f"the page has no {begin} ... {end}; put both lines where the part belongs")
     return f"{before}{begin}\n\n{body}\n\n{end}{after}"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Markdown; `NOT_RUN` without rows."""
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    if not lines:
-        return NOT_RUN
-    return "\n".join(["| " + " | ".join(head) + " |", "| " + " | ".join("---" for _ in head) + " |", *lines])
-
-
-def points(found: Estimate, digits: int = 1) -> str:
-    """A mean in points of 100 with half its interval; one seed has none."""
-    if found.count == 1:
-        return f"{100 * found.mean:.{digits}f} (1 seed)"
-    return f"{100 * found.mean:.{digits}f} ± {100 * (found.high - found.mean):.{digits}f}"
-
-
-def gain(found: Estimate | None) -> str:
-    """A difference with its sign."""
-    if found is None:
-        return ""
-    half = "(1 seed)" if found.count == 1 else f"± {100 * (found.high - found.mean):.1f}"
-    return f"{100 * found.mean:+.1f} {half}"
-
-
-def about(found: Sequence[Mapping[str, Any]]) -> str:
-    """Under a table: seeds, commits and machines of what is in it."""
-    if not found:
-        return ""
-    seeds = sorted({int(one["cell"].rpartition("/")[2]) for one in found})
-    commits, machines = sorted({one["commit"] for one in found}), sorted({one["machine"] for one in found})
-    return f"\n\n{len(found)} cells, seeds {_ranges(seeds)}; commit {', '.join(commits)}; {'; '.join(machines)}."
-
-
-def _ranges(seeds: Sequence[int]) -> str:
-    return f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 2 else " and ".join(map(str, seeds))
-
-
-def _of(results: Results, *prefixes: str) -> list[Mapping[str, Any]]:
-    return [one for one in results if one["cell"].startswith(prefixes)]
 
 
 def _run(results: Results) -> str:
@@ -121,7 +94,7 @@ def _bases(results: Results) -> str:
             rows.append((name, "not frozen", "", "", "", ""))
             continue
         wanted = SCORES[record.recipe.name].words()
-        cells = _of(results, *(f"{kind}/{name.replace('/', '-')}/" for kind in ("update", "curve", "attack", "drift")))
+        cells = of(results, *(f"{kind}/{name.replace('/', '-')}/" for kind in get_args(Kind)))
         others = sum(cell["base_hash"] != found.hash for cell in cells)
         figures = [f"{100 * value:.1f}" for value in (found.score, found.edge, found.generic)]
         rows.append(
@@ -133,7 +106,7 @@ def _bases(results: Results) -> str:
 
 def measured_setting(results: Results) -> str:
     """What the claims are made of: everything on, where that has been run, else SFT."""
-    return FULL.name if _of(results, *(f"update/{t}-{b}/centre/{FULL.name}/" for t, b in ERD)) else SFT.name
+    return FULL.name if of(results, *(f"update/{t}-{b}/centre/{FULL.name}/" for t, b in ERD)) else SFT.name
 
 
 def _claims(results: Results) -> str:
@@ -142,7 +115,7 @@ def _claims(results: Results) -> str:
     said = verdicts(made)
     rows = [(c.name, c.wanted, c.found, said[c.name], f"{len(c.values)}") for c in made]
     head = ("claim", "wanted", f"found with `{name}`", "stands", "seeds")
-    cells = [one for one in _of(results, "update/erd-", "curve/erd-") if "rate-" not in one["cell"]]
+    cells = [one for one in of(results, "update/erd-", "curve/erd-", "ask/erd-") if "rate-" not in one["cell"]]
     return table(head, rows) + about(cells if made else [])
 
 
@@ -151,7 +124,7 @@ def _settings(results: Results) -> str:
     for task, base in BASES:
         rows = [row for setting in settings() if (row := _setting_row(results, f"{task}-{base}", setting.name))]
         head = ("setting", "score", "over `sft`", "over `arrival`", "edge pass", "generic", "hard", "noise", "CPU s")
-        cells = _of(results, f"update/{task}-{base}/centre/")
+        cells = of(results, f"update/{task}-{base}/centre/")
         found.append(f"**{task}, {base} base**\n\n{table(head, rows)}{about(cells)}")
     return "\n\n".join(found)
 
@@ -177,30 +150,8 @@ def _setting_row(results: Results, base: str, name: str) -> tuple[str, ...] | No
     )
 
 
-def _learners(results: Results) -> str:
-    """Alone over SFT, and the loss where it is left out, Holm-corrected over all of either base."""
-    rows: Rows = []
-    tests: dict[str, float] = {}
-    for task, base in ERD:
-        where = f"{task}-{base}"
-        for learner in LEARNERS:
-            alone = _differences(results, where, f"only-{learner}", SFT.name)
-            out = _differences(results, where, FULL.name, f"without-{learner}") if learner in TOGETHER else {}
-            if alone or out:
-                tests[f"{where}/{learner}"] = p_above(list(alone.values()), 0.0)
-                rows.append((where, learner, *(gain(estimate(list(d.values())) if d else None) for d in (alone, out))))
-    adjusted = holm(tests)
-    rows = [(*row, f"{adjusted[f'{row[0]}/{row[1]}']:.3f}") for row in rows]
-    return table(("base", "learner", "alone, over `sft`", "`full` over without it", "p of alone, Holm"), rows)
-
-
-def _differences(results: Results, base: str, one: str, other: str) -> dict[int, float]:
-    a, b = (metric(select(results, "update", base, "centre", name), "score") for name in (one, other))
-    return {seed: a[seed] - b[seed] for seed in a if seed in b}
-
-
 def _factors(results: Results) -> str:
-    names = [setting.name for setting in settings() if _of(results, *_factor_prefixes(setting.name))]
+    names = [setting.name for setting in settings() if of(results, *_factor_prefixes(setting.name))]
     found = []
     for task, base in ERD:
         rows: Rows = []
@@ -210,7 +161,7 @@ def _factors(results: Results) -> str:
                 means = [points(estimate(list(metric(one, "score").values()))) if one else "" for one in cells]
                 rows.append((point.name, *means))
         found.append(f"**{task}, {base} base**\n\n{table(('point', *(f'`{name}`' for name in names)), rows)}")
-    return "\n\n".join(found) + about(_of(results, *(f"update/erd-{b}/{p.name}/" for _, b in ERD for p in FACTORS)))
+    return "\n\n".join(found) + about(of(results, *(f"update/erd-{b}/{p.name}/" for _, b in ERD for p in FACTORS)))
 
 
 def _factor_prefixes(name: str) -> tuple[str, ...]:
@@ -256,7 +207,7 @@ def _attacks(results: Results) -> str:
             )
         )
     head = ("hostile users", "caps", "gate", "score at the end", "deepest fall", "hostile rows", "promoted", "seeds")
-    return table(head, rows) + about(_of(results, "attack/")) + _image(results, "attacks", "attack/")
+    return table(head, rows) + about(of(results, "attack/")) + _image(results, "attacks", "attack/")
 
 
 def _drift(results: Results) -> str:
@@ -278,7 +229,7 @@ def _drift(results: Results) -> str:
             )
         )
     head = ("way", "whole world at the end", "first window at the end", "lowest after ten", "commonest answer", "seeds")
-    return table(head, rows) + about(_of(results, "drift/")) + _image(results, "drift", "drift/")
+    return table(head, rows) + about(of(results, "drift/")) + _image(results, "drift", "drift/")
 
 
 def _tried(results: Results) -> str:
@@ -291,7 +242,7 @@ def _tried(results: Results) -> str:
     cells: list[Mapping[str, Any]] = []
     for point, name, rate, chosen in given:
         for task, base in ERD:
-            found = _of(results, f"update/{task}-{base}/{point.name}/{name}/")
+            found = of(results, f"update/{task}-{base}/{point.name}/{name}/")
             if found:
                 scores = estimate([one["metrics"]["score"] for one in found])
                 rows.append(
@@ -303,4 +254,4 @@ def _tried(results: Results) -> str:
 
 def _image(results: Results, name: str, prefix: str) -> str:
     """The plot, where there is something to plot."""
-    return f"\n\n![{name}](images/results_{name}.svg)" if _of(results, prefix) else ""
+    return f"\n\n![{name}](images/results_{name}.svg)" if of(results, prefix) else ""

@@ -14,8 +14,30 @@ from bench.learning.cells import read_cells
 from learners.job_files import write_whole
 
 COMPACT = Path(__file__).parent / "results.json"
-_NUMBERS = ("cpu_s", "seconds", "labels", "steps", "hard_share", "noisy_share", "rare_share", "lowest")
-_LISTS = ("curve", "scores", "verdicts", "hostile_share", "read", "failed", "phases")
+_NUMBERS = (
+    "cpu_s",
+    "seconds",
+    "labels",
+    "steps",
+    "hard_share",
+    "noisy_share",
+    "rare_share",
+    "lowest",
+    "search_cpu_s",
+    "trials",
+)
+_LISTS = (
+    "curve",
+    "scores",
+    "verdicts",
+    "hostile_share",
+    "read",
+    "failed",
+    "phases",
+    "adopted",
+    "tuned",
+    "tuned_because",
+)
 
 
 def gather(folder: Path, compact: Path = COMPACT) -> list[dict[str, Any]]:

@@ -82,7 +82,7 @@ def run_cell(cell: Cell, folder: Path, stamp: dict[str, str]) -> Path:
     os.environ["OMP_NUM_THREADS"] = "1"
     began = time.monotonic()
     gym, record = _gym(cell.task, cell.base)
-    kinds = {"update": run_single, "curve": run_single, "attack": run_attack, "drift": run_drift}
+    kinds = {"update": run_single, "curve": run_single, "ask": run_single, "attack": run_attack, "drift": run_drift}
     found = kinds[cell.kind](gym, record, cell)
     about = {**stamp, "base_hash": gym.base.hash, "seconds": round(time.monotonic() - began, 2)}
     write_cell(folder, cell, {**found, **about})

@@ -27,7 +27,8 @@ _ON: dict[str, Any] = {"preference": "kto"}  # how a learner that has more state
 class Setting:
     """One way of learning. `learners` are on; `pick`: which of the pool make the batch, the `first` that came or, as
     the product does without a selector, the `heaviest`; `everything`: the whole pool is trained on instead of a batch;
-    `updates` are further keys of `updates:`."""
+    `updates` are further keys of `updates:`; `asks`: nobody has said anything until people are asked, about answers
+    that the `product` chooses, or drawn by `lot`."""
 
     name: str
     says: str
@@ -36,6 +37,7 @@ class Setting:
     everything: bool = False
     pick: Literal["first", "heaviest"] = "heaviest"
     updates: dict[str, Any] = field(default_factory=dict)
+    asks: Literal["product", "lot"] | None = None
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -63,6 +65,9 @@ SFT = Setting("sft", "SFT with floor on the heaviest rows, in random order: no l
 EVERYTHING = Setting("everything", "from the base on all that was said, at twelve passes", everything=True)
 TOGETHER = LEARNERS[:-1]  # the tuner works in idle time, between updates
 FULL = Setting("full", "all learners but the tuner", learners=TOGETHER)
+ASK = Setting("ask", "SFT on what people say of the answers that `adaptd ask` chose", pick="first", asks="product")
+ASK_RANDOM = Setting("ask-random", "SFT on what people say of answers drawn by lot", pick="first", asks="lot")
+TUNER = "hyperparameters"
 
 
 def settings() -> tuple[Setting, ...]:
@@ -72,7 +77,7 @@ def settings() -> tuple[Setting, ...]:
         Setting(f"without-{name}", f"as full, without {name}", learners=tuple(n for n in TOGETHER if n != name))
         for name in TOGETHER
     ]
-    return (ARRIVAL, SFT, EVERYTHING, FULL, *alone, *without)
+    return (ARRIVAL, SFT, EVERYTHING, FULL, *alone, *without, ASK, ASK_RANDOM)
 
 
 def find_setting(name: str) -> Setting:

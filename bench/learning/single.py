@@ -1,30 +1,34 @@
 """Cells of one update: what the champion scores after it, and what it took to get there.
 
 A crowd has said something of ten times as many answers of the base as an update takes. The setting picks its batch,
-trains on it from the base, and the outcome sits the exam. `curve` does the same and looks every five steps.
+trains on it from the base, and the outcome sits the exam. `curve` does the same and looks every five steps. In `ask`
+nobody has said anything yet, and the pool is as large for every number of labels (`asking`).
 """
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from bench.learning.asking import ask_about
 from bench.learning.bases import BaseRecord
-from bench.learning.cells import BACKLOG, Cell
+from bench.learning.cells import BACKLOG, MOST_ROWS, Cell
 from bench.learning.gym import Gym, TrainingFailed
 from bench.learning.metrics import measure
-from bench.learning.settings import find_setting, in_force
+from bench.learning.settings import TUNER, find_setting, in_force
 from bench.learning.tasks import Faults
-from bench.learning.updates import Ended, pick_batch, run_update
-from bench.learning.users import Crowd, Told, tell
+from bench.learning.tuning import tune
+from bench.learning.updates import Ended, pick_batch, run_update, task_of
+from bench.learning.users import NOW, Crowd, Told, tell
+from daemon.config import Config
 from examples.erd.world import Pool
+from learners.tuner import RATE, STEPS
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LOOK_EVERY = 5
 LOOK_PROMPTS = 60  # plain prompts of the exam that every look is scored on
 HARDEST = 0.1  # the share of the pool, by the base's score, that counts as hard
@@ -33,15 +37,18 @@ HARDEST = 0.1  # the share of the pool, by the base's score, that counts as hard
 def run_single(gym: Gym, record: BaseRecord, cell: Cell) -> dict[str, Any]:
     """What came of the cell."""
     setting, point = find_setting(cell.setting), cell.point
+    config = _config(gym, cell)
+    tuned = tune(gym, record, cell, config) if TUNER in setting.learners else None
+    if tuned is not None and tuned.adopted:
+        config = _config(gym, cell, tuned.settings)
     pool, scored_s = told_pool(gym, record, cell)
-    steps = "auto" if setting.everything else point.steps
-    config = in_force(
-        gym.task, setting, rows=point.rows, steps=steps, rate=point.rate, preference_rate=point.preference_rate
-    )
-    batch = pick_batch(pool, setting, config, gym.task.name, NOW)
+    offered, asked_s = _offered(gym, pool, cell, config)
+    scored_s = asked_s + scored_s * len(offered) / len(pool)
+    batch = pick_batch(offered, setting, config, gym.task.name, NOW)
     found: dict[str, Any] = {
         "base_metrics": asdict(gym.base_metrics(cell.seed)),
         "labels": min(len(batch.chosen), point.rows),
+        **(tuned.told() if tuned else {}),
     }
     try:
         every = LOOK_EVERY if cell.kind == "curve" else None
@@ -53,9 +60,27 @@ def run_single(gym: Gym, record: BaseRecord, cell: Cell) -> dict[str, Any]:
     return found
 
 
+def _config(gym: Gym, cell: Cell, tuned: Mapping[str, float] = MappingProxyType({})) -> Config:
+    """Of the setting at the point, with what the tuner found laid over it."""
+    setting, point = find_setting(cell.setting), cell.point
+    steps = "auto" if setting.everything else int(tuned.get(STEPS, point.steps))
+    rate = tuned.get(RATE, point.rate)
+    return in_force(gym.task, setting, rows=point.rows, steps=steps, rate=rate, preference_rate=point.preference_rate)
+
+
+def _offered(gym: Gym, pool: Sequence[Told], cell: Cell, config: Config) -> tuple[Sequence[Told], float]:
+    """What the setting has feedback on: all of it, or what people were asked about; and the CPU seconds of asking."""
+    setting, began = find_setting(cell.setting), time.process_time()
+    if setting.asks is None:
+        return pool, 0.0
+    asked = ask_about(pool, setting, task_of(config, gym.task.name), cell.point.rows, cell.seed)
+    return asked, time.process_time() - began
+
+
 def told_pool(gym: Gym, record: BaseRecord, cell: Cell) -> tuple[list[Told], float]:
-    """What the crowd said of the base's answers, the same for every setting; and the CPU seconds of its signals."""
-    point, count = cell.point, BACKLOG * cell.point.rows
+    """What the crowd said of the base's answers, the same for every setting; and the CPU seconds of its signals. Where
+    people have to be asked first, what they would say."""
+    point, count = cell.point, BACKLOG * (MOST_ROWS if cell.kind == "ask" else cell.point.rows)
     asks = gym.asks(Pool.EVENTS, cell.seed, count, point.rare)
     replies = gym.base_replies(Pool.EVENTS, cell.seed, count, point.rare)
     crowd = Crowd(noise=point.noise, kind=point.feedback)

@@ -65,7 +65,7 @@ class Ended:
 def pick_batch(pool: Sequence[Told], setting: Setting, config: Config, task: str, now: datetime) -> Batch:
     """The batch that this setting would train on, from all that was told (oldest first)."""
     began = time.process_time()
-    found = _task(config, task)
+    found = task_of(config, task)
     rows = {told.example.interaction_id: rows_of(told.example, found.rewards, now) for told in pool}
     if setting.everything:
         names, limits = set(rows), None
@@ -113,7 +113,7 @@ def run_update(
 
     Raises TrainingFailed.
     """
-    task = _task(config, gym.task.name)
+    task = task_of(config, gym.task.name)
     began = time.process_time()
     phases = _phases(batch, learned, task, start.replay if start else 0, seed)
     prepared_s = time.process_time() - began
@@ -162,7 +162,8 @@ def _failures(pool: Sequence[Told], task: TaskConfig, now: datetime) -> dict[str
     return {one.interaction_id: one.kinds for one in found.diagnoses}
 
 
-def _task(config: Config, name: str) -> TaskConfig:
+def task_of(config: Config, name: str) -> TaskConfig:
+    """The task as the gym configured it."""
     found = config.task(name)
     assert found is not None, "the gym's configuration names its task"
     return found

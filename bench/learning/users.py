@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from bench.learning.tasks import Ask, Faults, Judged, Task
@@ -21,6 +21,7 @@ from consumers.signals import signal_of
 from consumers.similarity import SimilaritySettings
 from storage.records import Body, Correction, Event, Example, Interaction, Message, Thumb
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)  # of every cell
 GOOD_ENOUGH = 0.8  # an answer of this score gets a thumb up
 EVENT_S = 30.0  # seconds between two interactions
 

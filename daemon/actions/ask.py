@@ -28,7 +28,7 @@ from storage.records import Decision, Example, Fold
 MOST_QUESTIONS = 100
 CANDIDATES = 1000  # the newest unlabelled answers that are compared
 JUDGED = 1000  # the newest judged ones that they are compared with
-VALIDATED = 300  # answers that a validator may look at, within VALIDATING_S: it may be slow
+VALIDATED = 300  # answers that a validator may look at, within VALIDATING_S seconds: it may be slow
 VALIDATING_S = 3.0
 AGAIN_AFTER = timedelta(hours=24)
 
@@ -65,7 +65,7 @@ def ask_people(context: Context, task: str, count: int) -> Questions:
         judged,
         count,
         max_share_per_user=config.batching.max_share_per_user,
-        scores=_scores(config, candidates),
+        scores=validator_scores(config, candidates),
     )
     reason = _in_words(found, len(candidates))
     if found.questions:
@@ -97,12 +97,14 @@ def _key(task: TaskConfig, example: Example) -> str:
     return fold_key(example.messages, example.user_id, task.holdout.split) or ""
 
 
-def _scores(config: TaskConfig, candidates: Sequence[Example]) -> list[float | None]:
+def validator_scores(
+    config: TaskConfig, candidates: Sequence[Example], limit_s: float = VALIDATING_S
+) -> list[float | None]:
     """What the task's validator says of the answers; None from where its time is over or its service is away."""
     if config.validator is None:
         return [None] * len(candidates)
     validator = open_validator(config.validator.name, config.validator.settings)
-    until, scores = time.monotonic() + VALIDATING_S, list[float | None]()
+    until, scores = time.monotonic() + limit_s, list[float | None]()
     for example in candidates[:VALIDATED]:
         if time.monotonic() > until:
             break

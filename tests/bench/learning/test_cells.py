@@ -15,9 +15,15 @@ import pytest
 from bench.learning import run
 from bench.learning.bases import recorded
 from bench.learning.cells import (
+    BY_ROWS,
     CENTRE,
+    ERD,
+    PREFERENCE,
     PREFERENCE_RATES,
     RATES,
+    THUMBS,
+    TUNED,
+    TUNED_SEEDS,
     Cell,
     all_cells,
     not_in_this_version,
@@ -40,6 +46,26 @@ def test_settings_are_chosen_on_seeds_that_do_not_report() -> None:
     assert not set(DEV) & set(REPORT)
     for cell in all_cells():
         assert cell.seed in (DEV if cell.point in (*RATES, *PREFERENCE_RATES) else REPORT)
+
+
+def test_the_tuner_is_measured_at_the_centre_alone_for_it_is_dear() -> None:
+    found = [cell for cell in all_cells() if cell.setting == TUNED]
+    assert {(cell.kind, cell.point, cell.seed) for cell in found} == {("update", CENTRE, seed) for seed in TUNED_SEEDS}
+    assert len(found) == len(TUNED_SEEDS) * len(ERD)
+
+
+def test_preference_is_measured_where_feedback_makes_a_preference_phase() -> None:
+    found = [cell for cell in all_cells() if cell.setting in PREFERENCE]
+    assert {cell.point.feedback for cell in found} == {"thumbs"}
+    reported = [cell for cell in found if cell.seed in REPORT]
+    assert len(reported) == len(PREFERENCE) * len(REPORT) * len(ERD)
+    assert {cell.point for cell in reported} == {THUMBS}
+
+
+def test_asking_is_measured_against_lots_for_every_number_of_labels() -> None:
+    found = {(cell.setting, cell.point.rows) for cell in all_cells() if cell.kind == "ask"}
+    assert found == {(name, rows) for name in ("ask", "ask-random") for rows in (6, 12, 24, 36, 48, 60)}
+    assert [point.rows for point in BY_ROWS] == [6, 12, 24, 36, 48, 60]
 
 
 def test_every_learner_is_measured_alone_and_left_out() -> None:

@@ -8,15 +8,18 @@ from typing import Any
 import pytest
 
 from bench.learning.claims import claims_of, verdicts
-from bench.learning.report import NOT_RUN, PAGE, parts, put
+from bench.learning.report import PAGE, parts, put
 from bench.learning.results import gather, read_compact
 from bench.learning.seeds import REPORT
+from bench.learning.tables import NOT_RUN
 
 
-def result(setting: str, seed: int, score: float, *, point: str = "centre", base: str = "weak") -> dict[str, Any]:
+def result(
+    setting: str, seed: int, score: float, *, kind: str = "update", point: str = "centre", base: str = "weak"
+) -> dict[str, Any]:
     metrics = {"score": score, "edge": 0.75, "generic": 0.1, "right": 0.5, "alike": 0.0}
     return {
-        "cell": f"update/erd-{base}/{point}/{setting}/{seed}",
+        "cell": f"{kind}/erd-{base}/{point}/{setting}/{seed}",
         "metrics": metrics,
         "base_metrics": {**metrics, "score": 0.5, "edge": 0.4},
         "cpu_s": 2.0,
@@ -36,7 +39,7 @@ RESULTS = [
 
 def test_nothing_that_was_not_run_is_claimed() -> None:
     found = parts([])
-    for name in ("claims", "settings", "factors", "attacks", "drift", "tried"):
+    for name in ("claims", "settings", "tuner", "asked", "factors", "attacks", "drift", "tried"):
         assert NOT_RUN in found[name]
         assert "±" not in found[name]
 
@@ -73,6 +76,37 @@ def test_a_target_that_is_missed_counts_as_the_last_that_was_tried() -> None:
     missed = [result("arrival", 1, 0.5, point=point) for point, _ in rows]
     (claim,) = [each for each in claims_of(reached + missed, "sft") if each.name.startswith("examples")]
     assert claim.found == "36 against not reached"
+
+
+ROWS = ("rows-6", "rows-12", "centre", "rows-36", "rows-48", "rows-60")
+
+
+def test_labels_asked_are_compared_with_as_many_by_lot() -> None:
+    asked = [
+        result(name, seed, level + at / 100 + seed / 10000, kind="ask", point=point)
+        for name, level in (("ask", 0.80), ("ask-random", 0.76))
+        for at, point in enumerate(ROWS)
+        for seed in REPORT
+    ]
+    (claim,) = claims_of(asked, "full")
+    assert (claim.name, claim.found) == ("labels asked to 80, weak base", "6 against 48")
+    assert verdicts([claim])[claim.name] == "reproduced"
+    found = parts(asked)["asked"]
+    assert "| 6 | 80.1 ± 0.0 | 76.1 ± 0.0 | +4.0 ± 0.0 | 75.0 ± 0.0 | 75.0 ± 0.0 | +0.0 ± 0.0 | 10 % | 10 % |" in found
+
+
+def test_the_tuner_is_told_apart_by_what_it_adopted() -> None:
+    tuned = [
+        {
+            **result("only-hyperparameters", seed, 0.9 + seed / 500 + 0.02 * (seed == 1)),
+            "adopted": seed == 1,
+            "tuned": {"learning_rate": 0.0025, "steps": 60.0},
+            "search_cpu_s": 50.0,
+        }
+        for seed in REPORT[:2]
+    ]
+    assert "| erd-weak | 1 of 2 | +1.0 ± 12.7 | +2.0 (1 seed) |" in parts([*RESULTS, *tuned])["tuner"]
+    assert "| 0.0025 x 60 | 50 | 2.0 |" in parts([*RESULTS, *tuned])["tuner"]
 
 
 def test_a_page_without_a_place_for_a_part_is_refused() -> None:
