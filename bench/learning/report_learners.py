@@ -88,16 +88,18 @@ def asked(results: Results) -> str:
 
 
 def _asked_row(results: Results, base: str, point: Point) -> tuple[str, ...] | None:
-    pair = [select(results, "ask", base, point.name, each.name) for each in (ASK, ASK_RANDOM)]
-    if not all(pair):
+    mine, lots = (select(results, "ask", base, point.name, each.name) for each in (ASK, ASK_RANDOM))
+    if not mine or not lots:
         return None
     compared = [
-        cell
-        for name in ("score", "edge")
-        for cell in (*(points(estimate(list(metric(one, name).values()))) for one in pair), gain(_over(*pair, name)))
+        cell for name in ("score", "edge") for cell in (*_means(name, mine, lots), gain(_over(mine, lots, name)))
     ]
-    noise = [f"{100 * fmean(one.get('noisy_share', 0.0) for one in each.values()):.0f} %" for each in pair]
+    noise = [f"{100 * fmean(one.get('noisy_share', 0.0) for one in each.values()):.0f} %" for each in (mine, lots)]
     return (str(point.rows), *compared, *noise)
+
+
+def _means(name: str, *both: BySeed) -> list[str]:
+    return [points(estimate(list(metric(found, name).values()))) for found in both]
 
 
 def _over(one: BySeed, other: BySeed, name: str) -> Estimate | None:
