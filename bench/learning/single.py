@@ -37,10 +37,10 @@ HARDEST = 0.1  # the share of the pool, by the base's score, that counts as hard
 def run_single(gym: Gym, record: BaseRecord, cell: Cell) -> dict[str, Any]:
     """What came of the cell."""
     setting, point = find_setting(cell.setting), cell.point
-    config = _config(gym, cell)
+    config = config_of(gym, cell)
     tuned = tune(gym, record, cell, config) if TUNER in setting.learners else None
     if tuned is not None and tuned.adopted:
-        config = _config(gym, cell, tuned.settings)
+        config = config_of(gym, cell, tuned.settings)
     pool, scored_s = told_pool(gym, record, cell)
     offered, asked_s = _offered(gym, pool, cell, config)
     scored_s = asked_s + scored_s * len(offered) / len(pool)
@@ -60,7 +60,7 @@ def run_single(gym: Gym, record: BaseRecord, cell: Cell) -> dict[str, Any]:
     return found
 
 
-def _config(gym: Gym, cell: Cell, tuned: Mapping[str, float] = MappingProxyType({})) -> Config:
+def config_of(gym: Gym, cell: Cell, tuned: Mapping[str, float] = MappingProxyType({})) -> Config:
     """Of the setting at the point, with what the tuner found laid over it."""
     setting, point = find_setting(cell.setting), cell.point
     steps = "auto" if setting.everything else int(tuned.get(STEPS, point.steps))

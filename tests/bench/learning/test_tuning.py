@@ -124,3 +124,13 @@ def test_the_worker_does_such_a_job(tmp_path: Path) -> None:
         result, cpu_s = gym.search(job.model_copy(update={**own, "knobs": knobs}), rows[:8], dev[:8])
     assert (result.finished, result.objective) == (1, "dev loss")
     assert cpu_s > 0
+
+
+def test_the_update_trains_with_what_was_adopted(tmp_path: Path) -> None:
+    from bench.learning.single import config_of
+    from bench.learning.updates import task_of
+
+    gym = cast("Gym", Pretence(tmp_path))
+    before, after = (task_of(config_of(gym, CELL, found), "booking").sft for found in ({}, BETTER))
+    assert (before.learning_rate, before.steps) == (0.005, 25)
+    assert (after.learning_rate, after.steps) == (0.002, 40)
