@@ -116,8 +116,8 @@ def _by_uncertainty(
     rows = [(place, row) for place, example in enumerate(pool) for row in example.rows]
     losses = tools.loss([row for _, row in rows])
     known = {id(row): loss for (_, row), loss in zip(rows, losses, strict=True)}
-    written = [(place, known[id(row)]) for place, row in rows if row.rejected is None]
-    compared = [(place, row) for place, row in rows if row.rejected is not None]
+    written = [(place, known[id(row)]) for place, row in rows if row.role != "pair"]
+    compared = [(place, row) for place, row in rows if row.role == "pair"]
     doubtful = _ranks(written)
     doubtful += _ranks(_closeness(compared, known, tools))
     suspects = _suspects(written)

@@ -50,6 +50,12 @@ def entry(
     return PoolExample(row.origin, (number,), 1.0, (row,))
 
 
+def corrected(number: int, loss: float, answered: float) -> PoolExample:
+    """A correction, as the router makes it: it knows the answer that it replaced, and how likely that was."""
+    given = entry(number, loss)
+    return replace(given, rows=(replace(given.rows[0], rejected=f"b={answered}"),))
+
+
 def chosen(pool: Sequence[PoolExample], budget: int, missing: bool = False, **shares: float) -> Selection:
     parts = {"random": 0.3, "uncertain": 0.0, "diverse": 0.0, "quality": 0.0} | shares
     settings = ActiveSettings.model_validate(parts)
@@ -98,6 +104,11 @@ def test_what_stands_apart_as_unlikely_comes_last_and_is_counted() -> None:
 def test_of_pairs_those_are_uncertain_that_the_champion_cannot_tell_apart() -> None:
     pool = [entry(at, 2.0, rejected=f"b={2.0 + gap}") for at, gap in enumerate([3.0, -2.0, 0.1, 1.0])]
     assert chosen(pool, 2, uncertain=0.7).places[0] == 2
+
+
+def test_a_correction_is_compared_with_no_other_text_though_it_replaced_one() -> None:
+    pool = [corrected(at, loss, answered) for at, (loss, answered) in enumerate([(3.0, 0.1), (0.5, 0.5), (1.0, 0.2)])]
+    assert chosen(pool, 3, uncertain=0.7).places[0] == 0
 
 
 def test_diverse_is_what_stands_for_other_prompts() -> None:
