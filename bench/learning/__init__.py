@@ -11,5 +11,5 @@ single.py attacks.py drift.py   cells of one update, of hostile users, of fifty 
 tuning.py asking.py   what comes before an update: a search for settings, people who are asked
 run.py          runs cells in worker processes; quick.py the two-minute check
 results.py      what is committed of them (results.json); statistics.py intervals and corrections
-claims.py report.py report_learners.py tables.py plots.py    the page
+claims.py report.py report_learners.py tried.py tables.py plots.py    the page
 """

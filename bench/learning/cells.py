@@ -23,6 +23,7 @@ from bench.learning.settings import (
     SFT,
     TRIED,
     TRIED_PREFERENCE,
+    TRIED_SHARES,
     TUNER,
     find_setting,
     settings,
@@ -94,6 +95,8 @@ RATES = tuple(Point(f"rate-{rate:g}", rate=rate) for rate in TRIED)
 PREFERENCE_RATES = tuple(
     Point(f"kto-rate-{rate:g}", feedback="thumbs", preference_rate=rate) for rate in TRIED_PREFERENCE
 )
+SHARES = Point("shares")  # the centre, where shares of `active` are compared
+SHARED = (SFT.name, *(setting.name for setting in TRIED_SHARES))
 ATTACKS = tuple(
     Point(
         f"hostile-{share:02}{'' if caps else '-no-caps'}{'' if gate else '-no-gate'}",
@@ -123,6 +126,7 @@ def all_cells() -> Iterator[Cell]:
     learners = [name for name in (f"only-{learner}" for learner in LEARNERS) if name not in apart]
     yield from _grid("update", ERD, RATES, (SFT.name,), DEV)
     yield from _grid("update", ERD, PREFERENCE_RATES, ("only-preference",), DEV)
+    yield from _grid("update", BASES, (SHARES,), SHARED, DEV)
     yield from _grid("update", ERD, (CENTRE,), usual, REPORT)
     yield from _grid("update", ERD, (CENTRE,), (TUNED,), TUNED_SEEDS)
     yield from _grid("curve", ERD, (CURVE,), (ARRIVAL.name, SFT.name, FULL.name, *learners), REPORT)

@@ -5,9 +5,9 @@ A part without a single result says that it has not been run; nothing is filled 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from bench.learning import plots, report_learners
 from bench.learning.bases import EDGE, GENERIC, SCORES, recorded
@@ -18,17 +18,16 @@ from bench.learning.cells import (
     ERD,
     FACTORS,
     NOISE,
-    PREFERENCE_RATES,
-    RATES,
     Kind,
     Point,
     all_cells,
 )
 from bench.learning.claims import Results, claims_of, metric, select, verdicts
-from bench.learning.seeds import DEV
-from bench.learning.settings import ARRIVAL, FULL, LEARNING_RATE, PREFERENCE_RATE, SFT, settings
+from bench.learning.seeds import DEV, REPORT
+from bench.learning.settings import ARRIVAL, FULL, SFT, settings
 from bench.learning.statistics import estimate, paired
-from bench.learning.tables import Rows, about, gain, of, points, table
+from bench.learning.tables import Rows, about, gain, of, points, seed_of, table
+from bench.learning.tried import tried
 from learners.job_files import write_whole
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "results.md"
@@ -57,7 +56,7 @@ def parts(results: Results) -> dict[str, str]:
         "noise": _noise,
         "attacks": _attacks,
         "drift": _drift,
-        "tried": _tried,
+        "tried": tried,
     }
     return {name: make(results) for name, make in made.items()}
 
@@ -115,7 +114,7 @@ def _claims(results: Results) -> str:
     said = verdicts(made)
     rows = [(c.name, c.wanted, c.found, said[c.name], f"{len(c.values)}") for c in made]
     head = ("claim", "wanted", f"found with `{name}`", "stands", "seeds")
-    cells = [one for one in of(results, "update/erd-", "curve/erd-", "ask/erd-") if "rate-" not in one["cell"]]
+    cells = [one for one in of(results, "update/erd-", "curve/erd-", "ask/erd-") if seed_of(one) in REPORT]
     return table(head, rows) + about(cells if made else [])
 
 
@@ -230,26 +229,6 @@ def _drift(results: Results) -> str:
         )
     head = ("way", "whole world at the end", "first window at the end", "lowest after ten", "commonest answer", "seeds")
     return table(head, rows) + about(of(results, "drift/")) + _image(results, "drift", "drift/")
-
-
-def _tried(results: Results) -> str:
-    given = [(point, SFT.name, point.rate, point.rate == LEARNING_RATE) for point in RATES]
-    given += [
-        (point, "only-preference", point.preference_rate, point.preference_rate == PREFERENCE_RATE)
-        for point in PREFERENCE_RATES
-    ]
-    rows: Rows = []
-    cells: list[Mapping[str, Any]] = []
-    for point, name, rate, chosen in given:
-        for task, base in ERD:
-            found = of(results, f"update/{task}-{base}/{point.name}/{name}/")
-            if found:
-                scores = estimate([one["metrics"]["score"] for one in found])
-                rows.append(
-                    (f"`{name}`", point.feedback, f"{rate:g}", f"{task}-{base}", points(scores), "chosen" * chosen)
-                )
-            cells += found
-    return table(("setting", "feedback", "learning rate", "base", "score", ""), rows) + about(cells)
 
 
 def _image(results: Results, name: str, prefix: str) -> str:

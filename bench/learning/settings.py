@@ -70,8 +70,26 @@ ASK_RANDOM = Setting("ask-random", "SFT on what people say of answers drawn by l
 TUNER = "hyperparameters"
 
 
+def _shares(name: str, random: float, **rest: float) -> Setting:
+    """`active` with these shares of the batch, and none of what is not named."""
+    parts = {"random": random, "uncertain": 0.0, "diverse": 0.0, "quality": 0.0} | rest
+    says = ", ".join(f"{way} {100 * share:.0f} %" for way, share in parts.items() if share)
+    return Setting(f"active-{name}", says, learners=("active",), updates={"active": parts})
+
+
+# Shares of `active`: each way with no more chance than it must have, and two mixtures of all four.
+TRIED_SHARES = (
+    _shares("random", random=1.0),
+    _shares("uncertain", random=0.3, uncertain=0.7),
+    _shares("diverse", random=0.3, diverse=0.7),
+    _shares("quality", random=0.3, quality=0.7),
+    _shares("even", random=0.4, uncertain=0.2, diverse=0.3, quality=0.1),
+    _shares("eager", random=0.3, uncertain=0.4, diverse=0.2, quality=0.1),
+)
+
+
 def settings() -> tuple[Setting, ...]:
-    """All of them, in the order of the report."""
+    """All that are compared, in the order of the report; not those that something was chosen among."""
     alone = [Setting(f"only-{name}", f"SFT with {name} alone", learners=(name,)) for name in LEARNERS]
     without = [
         Setting(f"without-{name}", f"as full, without {name}", learners=tuple(n for n in TOGETHER if n != name))
@@ -82,7 +100,7 @@ def settings() -> tuple[Setting, ...]:
 
 def find_setting(name: str) -> Setting:
     """Raises ValueError for a name that is none."""
-    found = {setting.name: setting for setting in settings()}
+    found = {setting.name: setting for setting in (*settings(), *TRIED_SHARES)}
     if name not in found:
         raise ValueError(f"there is no setting {name!r}; there are {', '.join(found)}")
     return found[name]
@@ -109,7 +127,7 @@ def in_force(
             "rewards": {"settle": 0},
             "batching": {"min": rows, "max": rows, **caps},
             "learners": {"preference": "off", **{name: _ON.get(name, True) for name in setting.learners}},
-            "updates": {"sft": sft, "dpo": preference, "kto": preference},
+            "updates": {**setting.updates, "sft": sft, "dpo": preference, "kto": preference},
             "tasks": {task.name: {"validator": {"name": name, "settings": validator}}},
         }
     )

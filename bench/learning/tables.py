@@ -39,9 +39,14 @@ def about(found: Sequence[Mapping[str, Any]]) -> str:
     """Under a table: seeds, commits and machines of what is in it."""
     if not found:
         return ""
-    seeds = sorted({int(one["cell"].rpartition("/")[2]) for one in found})
+    seeds = sorted({seed_of(one) for one in found})
     commits, machines = sorted({one["commit"] for one in found}), sorted({one["machine"] for one in found})
     return f"\n\n{len(found)} cells, seeds {_ranges(seeds)}; commit {', '.join(commits)}; {'; '.join(machines)}."
+
+
+def seed_of(one: Mapping[str, Any]) -> int:
+    """The last of its name."""
+    return int(one["cell"].rpartition("/")[2])
 
 
 def _ranges(seeds: Sequence[int]) -> str:

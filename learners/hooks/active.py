@@ -3,38 +3,43 @@
 Four ways to choose share the batch, and take turns so that every stretch of it has its shares:
 
 random     drawn blindly, at least 30 %: what the other ways would never look at keeps coming in.
-uncertain  what the policy that training starts from holds least likely, per token. A pair counts by how near to each
-           other it holds both texts: one it tells apart already would teach nothing. What stands apart above all
-           others (the cut that curriculum uses) comes last: a text that is likely wrong is unlikely too.
-diverse    prompts that stand best for those not stood for yet (`learners.diversity`) by their embeddings.
+uncertain  texts to imitate by what a trial on the whole pool learns of them: how many nats a token it takes off, times
+           the example's weight. A pair counts by how near to each other the policy holds both texts: one it tells apart
+           already would teach nothing. A disliked answer, which no trial may learn from, by how unlikely it is held.
+diverse    prompts that stand best for those not stood for yet (`learners.diversity`) by their embeddings; prompts of
+           weightier examples count more among those to be stood for.
 quality    the highest reward, then the heaviest: decay and agreement are in the weight.
 
-Loss per token and no margin for targets, because there is no second text to hold it against: a corrected answer is
-the policy's own and so nearly always likelier than its correction, however sure the policy is.
+Unlikely alone is not uncertain: much of what a policy holds unlikely is wrong or cannot be learned. What a short trial
+makes likelier is not yet known, can be learned, and agrees with what most others teach; feedback with the policy's own
+faults becomes less likely in it, since the others teach against them. That is the idea of Mindermann et al.,
+"Prioritized training on points that are learnable, worth learning, and not yet learnt" (ICML 2022), with the trial in
+place of a second model. A correction is no pair, though it replaced a text: how near it is to what the policy says
+already is no reason to prefer it.
 
-Limits: diversity looks at prompts, not at what is to be learned about them. Without the sentence model, prompts are
-compared by their words, and the report says so.
+Limits: where most of the pool is wrong in the same way, the trial learns that; what is right but like nothing else in
+the pool counts for little, and comes in by the other ways. Diversity looks at prompts, not at what is to be learned
+about them. Without the sentence model, prompts are compared by their words, and the report says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import inf, isfinite
+from math import ceil, inf, isfinite
 from random import Random
 
 from learners.diversity import cover, coverage
 from learners.errors import EmbeddingsMissing
 from learners.hooks import Learner
 from learners.hooks.contract import Context, PoolExample, Selection, Tools
-from learners.hooks.curriculum import FEWEST_TO_ESTIMATE, MOST_NOISE, TWO_GROUPS, best_cut
 from learners.ngrams import Vectors, ngram_vectors
 from storage.records import Row
 from storage.records.settings import Settings, setting
 
 _WHAT = {
     "random": "drawn at random",
-    "uncertain": "that the champion is least sure of",
+    "uncertain": "that a trial learned most of, or that the champion cannot tell apart",
     "diverse": "whose prompts stand for others",
     "quality": "of the highest reward and weight",
 }
@@ -43,12 +48,20 @@ _WHAT = {
 class ActiveSettings(Settings):
     """Settings of `updates.active`. The last three divide among them what `random` leaves."""
 
-    random: float = setting(0.4, doc="Share of the batch that is drawn at random.", unit="share", ge=0.3, le=1)
-    uncertain: float = setting(0.2, doc="Part chosen where the champion is unsure.", unit="part of the rest", ge=0)
+    random: float = setting(0.3, doc="Share of the batch that is drawn at random.", unit="share", ge=0.3, le=1)
+    uncertain: float = setting(
+        0.4, doc="Part chosen where a trial learns most, or the champion is unsure.", unit="part of the rest", ge=0
+    )
     diverse: float = setting(
-        0.3, doc="Part chosen because its prompts stand for others.", unit="part of the rest", ge=0
+        0.2, doc="Part chosen because its prompts stand for others.", unit="part of the rest", ge=0
     )
     quality: float = setting(0.1, doc="Part chosen for its reward and weight.", unit="part of the rest", ge=0)
+    probe_steps: int = setting(
+        10,
+        doc="Optimizer steps of the trial that shows what would be learned; never more than one pass over the pool.",
+        unit="steps",
+        ge=1,
+    )
 
     @property
     def shares(self) -> Mapping[str, float]:
@@ -68,10 +81,11 @@ def select(pool: Sequence[PoolExample], budget: int, context: Context) -> Select
     numbers: dict[str, float] = {}
     orders = {"random": Random(context.seed).sample(range(len(pool)), len(pool))}
     if "uncertain" in shares:
-        orders["uncertain"] = _by_uncertainty(pool, context.tools, notes, numbers)
+        orders["uncertain"] = _by_uncertainty(pool, context, notes, numbers)
     vectors = _prompt_vectors(pool, context.tools, notes) if "diverse" in shares else None
     if vectors is not None:
-        orders["diverse"] = [pick.place for pick in cover(vectors, min(budget, len(pool)))]
+        weights = [example.weight for example in pool]
+        orders["diverse"] = [pick.place for pick in cover(vectors, min(budget, len(pool)), weights=weights)]
     if "quality" in shares:
         orders["quality"] = sorted(range(len(pool)), key=lambda place: (_quality(pool[place]), place))
     places, chose = take_turns(orders, shares)
@@ -110,36 +124,62 @@ def take_turns(orders: Mapping[str, Sequence[int]], shares: Mapping[str, float])
 
 
 def _by_uncertainty(
-    pool: Sequence[PoolExample], tools: Tools, notes: list[str], numbers: dict[str, float]
+    pool: Sequence[PoolExample], context: Context, notes: list[str], numbers: dict[str, float]
 ) -> list[int]:
-    """Rows of one role are ranked among each other: nats of a text and margins of pairs have no common scale."""
+    """Three kinds of rows, each ranked among its own: what they are ranked by has no common scale."""
     rows = [(place, row) for place, example in enumerate(pool) for row in example.rows]
-    losses = tools.loss([row for _, row in rows])
-    known = {id(row): loss for (_, row), loss in zip(rows, losses, strict=True)}
-    written = [(place, known[id(row)]) for place, row in rows if row.role != "pair"]
-    compared = [(place, row) for place, row in rows if row.role == "pair"]
-    doubtful = _ranks(written)
-    doubtful += _ranks(_closeness(compared, known, tools))
-    suspects = _suspects(written)
-    highest: dict[int, float] = {}
-    for place, rank in doubtful:
-        highest[place] = max(rank, highest.get(place, -inf))
-    if suspects:
-        notes.append(f"{len(suspects)} that stand apart as least likely of all come last: they may be wrong")
-    numbers["suspected"] = float(len(suspects))
-    return sorted(highest, key=lambda place: (place in suspects, -highest[place], place))
-
-
-def _closeness(
-    compared: Sequence[tuple[int, Row]], known: Mapping[int, float], tools: Tools
-) -> list[tuple[int, float]]:
-    """Minus the difference, in nats a token, of how likely both texts of a pair are held."""
-    turned = [replace(row, role="response", completion=row.rejected or "", rejected=None) for _, row in compared]
-    rejected = tools.loss(turned) if turned else ()
-    return [
-        (place, -abs(known[id(row)] - other) if isfinite(known[id(row)]) and isfinite(other) else -inf)
-        for (place, row), other in zip(compared, rejected, strict=True)
+    imitated = [(place, row) for place, row in rows if row.role != "pair" and row.reward > 0]
+    disliked = [(place, row) for place, row in rows if row.role != "pair" and row.reward <= 0]
+    taught = _taught(imitated, pool, context)
+    ranks = [
+        *_ranks(taught),
+        *_ranks(_closeness([(place, row) for place, row in rows if row.role == "pair"], context.tools)),
+        *_ranks(_losses(disliked, context.tools)),
     ]
+    highest: dict[int, float] = {}
+    for place, rank in ranks:
+        highest[place] = max(rank, highest.get(place, -inf))
+    against = sum(nats <= 0 for _, nats in taught)
+    if taught:
+        notes.append(
+            f"a trial made {against} of {len(taught)} texts no likelier: what the others teach is against them"
+        )
+    numbers["against"] = float(against)
+    return sorted(highest, key=lambda place: (-highest[place], place))
+
+
+def _taught(
+    imitated: Sequence[tuple[int, Row]], pool: Sequence[PoolExample], context: Context
+) -> list[tuple[int, float]]:
+    """By how many nats a token a trial on all of these makes each likelier, times what its example counts.
+
+    The trial sees no row twice, so that it is the others a text is learned from rather than itself.
+    """
+    rows = [row for _, row in imitated]
+    if not rows:
+        return []
+    settings: ActiveSettings = context.settings
+    steps = min(settings.probe_steps, ceil(len(rows) / context.batch_size))
+    before, after = context.tools.loss(rows), context.tools.probe_loss(rows, steps)
+    return [
+        (place, (old - new) * pool[place].weight if isfinite(old) and isfinite(new) else -inf)
+        for (place, _), old, new in zip(imitated, before, after, strict=True)
+    ]
+
+
+def _closeness(compared: Sequence[tuple[int, Row]], tools: Tools) -> list[tuple[int, float]]:
+    """Minus the difference, in nats a token, of how likely both texts of a pair are held."""
+    turned = [(at, replace(row, role="response", completion=row.rejected or "", rejected=None)) for at, row in compared]
+    chosen, rejected = _losses(compared, tools), _losses(turned, tools)
+    return [
+        (place, -abs(one - other) if isfinite(one) and isfinite(other) else -inf)
+        for (place, one), (_, other) in zip(chosen, rejected, strict=True)
+    ]
+
+
+def _losses(rows: Sequence[tuple[int, Row]], tools: Tools) -> list[tuple[int, float]]:
+    found = tools.loss([row for _, row in rows]) if rows else ()
+    return [(place, loss) for (place, _), loss in zip(rows, found, strict=True)]
 
 
 def _ranks(values: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
@@ -149,18 +189,6 @@ def _ranks(values: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
     for at, value in enumerate(ordered):
         first.setdefault(value, at)
     return [(place, first[value] / len(ordered)) for place, value in values]
-
-
-def _suspects(written: Sequence[tuple[int, float]]) -> set[int]:
-    """Places whose losses are a group of their own above the rest."""
-    finite = [(place, loss) for place, loss in written if isfinite(loss)]
-    if len(finite) < FEWEST_TO_ESTIMATE:
-        return set()
-    explained, share = best_cut([loss for _, loss in finite])
-    if explained < TWO_GROUPS or share > MOST_NOISE:
-        return set()
-    worst = sorted(finite, key=lambda entry: -entry[1])[: round(share * len(finite))]
-    return {place for place, _ in worst}
 
 
 def _prompt_vectors(pool: Sequence[PoolExample], tools: Tools, notes: list[str]) -> Vectors:

@@ -21,6 +21,7 @@ from bench.learning.cells import (
     PREFERENCE,
     PREFERENCE_RATES,
     RATES,
+    SHARES,
     THUMBS,
     TUNED,
     TUNED_SEEDS,
@@ -31,8 +32,9 @@ from bench.learning.cells import (
     write_cell,
 )
 from bench.learning.seeds import DEV, REPORT
-from bench.learning.settings import LEARNERS, in_force, settings
+from bench.learning.settings import LEARNERS, TRIED_SHARES, find_setting, in_force, settings
 from bench.learning.tasks import find_task
+from learners.hooks.active import ActiveSettings
 
 CELL = Cell("update", "erd", "weak", "sft", 1, CENTRE)
 
@@ -45,7 +47,7 @@ def test_no_cell_is_planned_twice() -> None:
 def test_settings_are_chosen_on_seeds_that_do_not_report() -> None:
     assert not set(DEV) & set(REPORT)
     for cell in all_cells():
-        assert cell.seed in (DEV if cell.point in (*RATES, *PREFERENCE_RATES) else REPORT)
+        assert cell.seed in (DEV if cell.point in (*RATES, *PREFERENCE_RATES, SHARES) else REPORT)
 
 
 def test_the_tuner_is_measured_at_the_centre_alone_for_it_is_dear() -> None:
@@ -84,6 +86,20 @@ def test_every_setting_of_this_version_is_configuration_that_the_product_takes()
             assert (found.batching.min, found.sft.steps) == (12, 10)
             for learner in setting.learners:
                 assert found.learners.model_dump()[learner] not in (False, "off")
+
+
+def test_shares_that_are_tried_are_configuration_that_the_product_takes() -> None:
+    for tried in TRIED_SHARES:
+        found = in_force(find_task("erd"), find_setting(tried.name), rows=24, steps=25).task("erd")
+        assert found is not None
+        active = found.hooks["active"]
+        assert isinstance(active, ActiveSettings)
+        wanted = {name: share for name, share in tried.updates["active"].items() if share}
+        assert {name: share for name, share in active.shares.items() if share} == pytest.approx(wanted)
+
+
+def test_the_shares_of_the_product_are_among_those_that_were_tried() -> None:
+    assert [ActiveSettings(**tried.updates["active"]) for tried in TRIED_SHARES].count(ActiveSettings()) == 1
 
 
 def test_the_caps_can_be_taken_away() -> None:

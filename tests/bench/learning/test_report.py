@@ -11,6 +11,7 @@ from bench.learning.claims import claims_of, verdicts
 from bench.learning.report import PAGE, parts, put
 from bench.learning.results import gather, read_compact
 from bench.learning.seeds import REPORT
+from bench.learning.settings import TRIED_SHARES
 from bench.learning.tables import NOT_RUN
 
 
@@ -59,6 +60,17 @@ def test_a_claim_stands_or_falls_with_its_seeds() -> None:
     assert worse["quality, weak base"] == "open"
     few = verdicts(claims_of(RESULTS[:2], "sft"))
     assert set(few.values()) == {"too few seeds"}
+
+
+def test_shares_that_were_tried_stand_in_the_table_and_in_no_claim() -> None:
+    names = ("sft", *(setting.name for setting in TRIED_SHARES))
+    found = parts([*RESULTS, *(result(name, 101, 0.9, point="shares") for name in names)])
+    lines = [line for line in found["tried"].splitlines() if "erd-weak" in line]
+    assert [line.endswith("| chosen |") for line in lines].count(True) == 1
+    assert "| `active-diverse` | random 30 %, diverse 70 % | erd-weak | 90.0 (1 seed) | 75.0 (1 seed) |" in "".join(
+        lines
+    )
+    assert "seeds 1 to 10;" in found["claims"]
 
 
 def test_a_claim_that_was_not_measured_is_not_made() -> None:

@@ -19,16 +19,18 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 class Losses:
-    """Tools that read a row's loss off its text, as `=1.5`."""
+    """Tools that read a row's loss off its text, as `=1.5`, and what a trial makes of it, as `=1.5>1.2`."""
 
     def __init__(self, missing: bool = False) -> None:
         self._missing = missing
+        self.probed: list[tuple[int, int]] = []  # rows and steps
 
     def loss(self, rows: Sequence[Row]) -> Sequence[float]:
-        return [float(row.completion.partition("=")[2]) for row in rows]
+        return [float(row.completion.partition("=")[2].partition(">")[0]) for row in rows]
 
     def probe_loss(self, rows: Sequence[Row], steps: int) -> Sequence[float]:
-        return self.loss(rows)
+        self.probed.append((len(rows), steps))
+        return [float(row.completion.rpartition(">")[2]) for row in rows]
 
     def answers(self, prompts: Sequence[Sequence[Message]], n: int, temperature: float) -> Sequence[Sequence[Sample]]:
         raise AssertionError("active asks for no answers")
@@ -43,23 +45,38 @@ class Losses:
 
 
 def entry(
-    number: int, loss: float, prompt: str = "one", reward: float = 0.5, rejected: str | None = None
+    number: int,
+    loss: float,
+    prompt: str = "one",
+    reward: float = 0.5,
+    rejected: str | None = None,
+    learned: float = 0.1,
+    weight: float = 1.0,
 ) -> PoolExample:
-    told = Row((Message("user", prompt),), f"a={loss}", "target", 1.0, reward, 1.0, Origin(str(number), 1), None, NOW)
+    """A target, of which a trial learns `learned` nats a token; with `rejected`, a pair."""
+    text = f"a={loss}>{loss - learned}"
+    told = Row((Message("user", prompt),), text, "target", 1.0, reward, 1.0, Origin(str(number), 1), None, NOW)
     row = told if rejected is None else replace(told, role="pair", rejected=rejected)
-    return PoolExample(row.origin, (number,), 1.0, (row,))
+    return PoolExample(row.origin, (number,), weight, (row,))
 
 
-def corrected(number: int, loss: float, answered: float) -> PoolExample:
+def corrected(number: int, learned: float, answered: float) -> PoolExample:
     """A correction, as the router makes it: it knows the answer that it replaced, and how likely that was."""
-    given = entry(number, loss)
+    given = entry(number, 1.0, learned=learned)
     return replace(given, rows=(replace(given.rows[0], rejected=f"b={answered}"),))
 
 
-def chosen(pool: Sequence[PoolExample], budget: int, missing: bool = False, **shares: float) -> Selection:
+def disliked(number: int, loss: float) -> PoolExample:
+    given = entry(number, loss)
+    return replace(given, rows=(replace(given.rows[0], role="response", reward=-0.8),))
+
+
+def chosen(
+    pool: Sequence[PoolExample], budget: int, tools: Losses | None = None, probe_steps: int = 10, **shares: float
+) -> Selection:
     parts = {"random": 0.3, "uncertain": 0.0, "diverse": 0.0, "quality": 0.0} | shares
-    settings = ActiveSettings.model_validate(parts)
-    return select(pool, budget, Context(settings, batch_size=4, seed=1, tools=Losses(missing)))
+    settings = ActiveSettings.model_validate({**parts, "probe_steps": probe_steps})
+    return select(pool, budget, Context(settings, batch_size=4, seed=1, tools=tools or Losses()))
 
 
 @pytest.mark.parametrize("shares", [(0.3, 0.2, 0.4, 0.1), (0.3, 0.7, 0.0, 0.0), (0.5, 0.0, 0.25, 0.25)])
@@ -86,19 +103,44 @@ def test_the_other_ways_divide_what_random_leaves() -> None:
     assert ActiveSettings(uncertain=0, diverse=0, quality=0).shares == {"random": 1.0}
 
 
-def test_uncertain_is_what_is_held_least_likely() -> None:
-    pool = [entry(at, loss) for at, loss in enumerate([1.0, 1.1, 2.0, 1.2, 1.6, 1.4, 1.3, 1.5, 1.7, 1.8])]
+def test_uncertain_is_what_a_trial_learns_most_of_and_not_what_is_merely_unlikely() -> None:
+    pool = [entry(at, 1.0, learned=gain) for at, gain in enumerate([0.1, 0.5, 0.9, 0.3])] + [entry(4, 9.0, learned=0.2)]
     wish = chosen(pool, 3, uncertain=0.7)
     assert wish.places[0] == 2
     assert wish.numbers["uncertain"] == 2
 
 
-def test_what_stands_apart_as_unlikely_comes_last_and_is_counted() -> None:
-    pool = [entry(at, 1 + at / 10) for at in range(10)] + [entry(10 + at, 9.0 + at / 10) for at in range(3)]
-    wish = chosen(pool, 6, uncertain=0.7)
-    assert wish.numbers["suspected"] == 3
-    assert any("3 that stand apart" in reason for reason in wish.reasons)
-    assert wish.places[0] == 9
+def test_what_the_others_teach_against_comes_last_and_is_counted() -> None:
+    wrong = [entry(at, 3.0, learned=-0.5) for at in range(3)]
+    pool = [*wrong, *(entry(3 + at, 1.0, learned=0.1 + at / 10) for at in range(5))]
+    wish = chosen(pool, 8, uncertain=0.7)
+    assert wish.numbers["against"] == 3
+    assert any("made 3 of 8 texts no likelier" in reason for reason in wish.reasons)
+    assert wish.places[0] == 7
+
+
+def test_what_is_learned_counts_by_its_weight() -> None:
+    pool = [entry(0, 1.0, learned=0.5, weight=0.5), entry(1, 1.0, learned=0.4), entry(2, 1.0, learned=0.1, weight=2.0)]
+    assert chosen(pool, 1, uncertain=0.7).places[0] == 1
+
+
+def test_a_text_that_does_not_fit_the_window_is_the_last_to_be_uncertain_about() -> None:
+    pool = [entry(0, float("inf"), learned=0.0), entry(1, 1.0, learned=-0.5)]
+    assert chosen(pool, 1, uncertain=0.7).places[0] == 1
+
+
+@pytest.mark.parametrize(("rows", "steps"), [(6, 2), (40, 10), (400, 10)])
+def test_the_trial_sees_no_text_twice(rows: int, steps: int) -> None:
+    tools = Losses()
+    chosen([entry(at, 1.0) for at in range(rows)], 3, tools, uncertain=0.7)
+    assert tools.probed == [(rows, steps)]
+
+
+def test_a_trial_never_learns_from_disliked_answers() -> None:
+    tools = Losses()
+    wish = chosen([disliked(0, 1.0), disliked(1, 2.0), disliked(2, 0.5)], 2, tools, uncertain=0.7)
+    assert tools.probed == []
+    assert wish.places[0] == 1
 
 
 def test_of_pairs_those_are_uncertain_that_the_champion_cannot_tell_apart() -> None:
@@ -106,8 +148,8 @@ def test_of_pairs_those_are_uncertain_that_the_champion_cannot_tell_apart() -> N
     assert chosen(pool, 2, uncertain=0.7).places[0] == 2
 
 
-def test_a_correction_is_compared_with_no_other_text_though_it_replaced_one() -> None:
-    pool = [corrected(at, loss, answered) for at, (loss, answered) in enumerate([(3.0, 0.1), (0.5, 0.5), (1.0, 0.2)])]
+def test_a_correction_is_no_pair_though_it_replaced_a_text() -> None:
+    pool = [corrected(at, *given) for at, given in enumerate([(0.9, 0.1), (0.2, 1.0), (0.4, 0.8)])]
     assert chosen(pool, 3, uncertain=0.7).places[0] == 0
 
 
@@ -120,6 +162,14 @@ def test_diverse_is_what_stands_for_other_prompts() -> None:
     assert any("covered to" in reason for reason in wish.reasons)
 
 
+def test_of_prompts_that_are_alike_in_number_the_weightier_are_stood_for_first() -> None:
+    pool = [
+        entry(at, 1.0, prompt, weight=weight)
+        for at, (prompt, weight) in enumerate([("return a jacket", 1.0), ("draw a library", 2.0)])
+    ]
+    assert chosen(pool, 1, diverse=0.7).places[0] == 1
+
+
 def test_quality_is_the_highest_reward() -> None:
     pool = [entry(at, 1.0, reward=reward) for at, reward in enumerate([0.1, 0.9, 0.5])]
     assert chosen(pool, 1, quality=0.7).places[0] == 1
@@ -127,6 +177,6 @@ def test_quality_is_the_highest_reward() -> None:
 
 def test_without_the_sentence_model_prompts_are_compared_by_words_and_that_is_said() -> None:
     pool = [entry(at, 1.0, f"prompt {at}") for at in range(5)]
-    wish = chosen(pool, 2, missing=True, diverse=0.7)
+    wish = chosen(pool, 2, Losses(missing=True), diverse=0.7)
     assert wish.numbers["diverse"] >= 1
     assert "prompts are compared by their words: no model; run `hf download it`" in wish.reasons

@@ -1,0 +1,58 @@
+"""What was tried on the dev seeds before anything was reported: learning rates, and the shares of `active`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.learning.cells import BASES, ERD, PREFERENCE_RATES, RATES, SHARED, SHARES
+from bench.learning.claims import Results
+from bench.learning.settings import LEARNING_RATE, PREFERENCE_RATE, SFT, find_setting
+from bench.learning.statistics import estimate
+from bench.learning.tables import Rows, about, of, points, table
+from learners.hooks.active import ActiveSettings
+
+
+def tried(results: Results) -> str:
+    """Both tables."""
+    given = [(point, SFT.name, point.rate, point.rate == LEARNING_RATE) for point in RATES]
+    given += [
+        (point, "only-preference", point.preference_rate, point.preference_rate == PREFERENCE_RATE)
+        for point in PREFERENCE_RATES
+    ]
+    rows: Rows = []
+    cells: list[Mapping[str, Any]] = []
+    for point, name, rate, chosen in given:
+        for task, base in ERD:
+            found = of(results, f"update/{task}-{base}/{point.name}/{name}/")
+            if found:
+                scores = estimate([one["metrics"]["score"] for one in found])
+                rows.append(
+                    (f"`{name}`", point.feedback, f"{rate:g}", f"{task}-{base}", points(scores), "chosen" * chosen)
+                )
+            cells += found
+    rates = table(("setting", "feedback", "learning rate", "base", "score", ""), rows) + about(cells)
+    return f"{rates}\n\n{_tried_shares(results)}"
+
+
+def _tried_shares(results: Results) -> str:
+    """The shares of `active`, each beside SFT on the same seeds."""
+    rows: Rows = []
+    cells: list[Mapping[str, Any]] = []
+    for task, base in BASES:
+        where = f"update/{task}-{base}/{SHARES.name}"
+        by_name = {name: of(results, f"{where}/{name}/") for name in SHARED}
+        rows += [_shares_row(name, f"{task}-{base}", found) for name, found in by_name.items() if found]
+        cells += [one for found in by_name.values() for one in found]
+    head = ("setting", "what it is", "base", "score", "edge pass", "hard", "noise", "")
+    return table(head, rows) + about(cells)
+
+
+def _shares_row(name: str, base: str, found: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    score, edge = (points(estimate([one["metrics"][key] for one in found])) for key in ("score", "edge"))
+    hard, noisy = (estimate([one.get(key, 0.0) for one in found]).mean for key in ("hard_share", "noisy_share"))
+    setting = find_setting(name)
+    chosen = "chosen" * (
+        ActiveSettings() == ActiveSettings.model_validate(setting.updates.get("active", {"random": 1.0}))
+    )
+    return f"`{name}`", setting.says, base, score, edge, f"{100 * hard:.0f} %", f"{100 * noisy:.0f} %", chosen
