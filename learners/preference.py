@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Literal, get_args
 
 from consumers.rewards import normalise
@@ -145,16 +146,25 @@ def _readable(method: str, dev: tuple[Row, ...]) -> tuple[Row, ...]:
 def with_replay(phases: Sequence[PhaseRows], replayed: Collection[Row], wanted: Preference) -> tuple[PhaseRows, ...]:
     """The phases with what was drawn for replay as their `learned`, without those that have nothing to train on.
 
-    Under `auto`, what is replayed makes a preference phase by itself if there is enough of it.
+    Rows count as they were drawn, but where a few stand for very many no more than as many new ones do, or the new
+    would hardly count. Under `auto`, what is replayed makes a preference phase by itself if there is enough of it.
     """
-    drawn = {key_of(row) for row in replayed}
+    drawn = {key_of(row): row.weight for row in replayed}
     found = []
     for phase in phases:
-        again = tuple(replace(row, replay=True) for row in phase.learned if key_of(row) in drawn)
+        mine = [(row, drawn[key_of(row)]) for row in phase.learned if key_of(row) in drawn]
+        share = _share_beside([weight for _, weight in mine], phase.batch)
+        again = tuple(replace(row, weight=share * weight, replay=True) for row, weight in mine)
         rows = (*phase.batch, *again)
         if rows and _is_enough(phase.method, rows, wanted):
             found.append(replace(phase, learned=again))
     return tuple(found)
+
+
+def _share_beside(weights: Sequence[float], batch: Sequence[Row]) -> float:
+    """What to multiply the replayed rows' weights with, at most 1, so that their mean is at most that of new rows."""
+    new = fmean(row.weight for row in batch) if batch else 0.0
+    return min(1.0, new / fmean(weights)) if weights and new > 0 else 1.0
 
 
 def _is_enough(method: str, rows: Sequence[Row], wanted: Preference) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, floor, log
+from math import ceil, floor, fsum
 from random import Random
 from statistics import median
 from typing import Literal
@@ -18,6 +18,7 @@ from storage.records import Row
 
 StartMode = Literal["auto", "base", "champion"]
 UNMEASURED_ROWS = 1000  # what is taken to fit the time while no update of this line has been timed
+_ROUNDING = 1e-9  # a weight that comes to the least counted must not miss it by the last bit
 TIMED = 5  # updates that the time a row takes is measured on, the newest
 
 
@@ -84,17 +85,59 @@ def with_share(choice: StartChoice, share: float, batch_rows: int) -> StartChoic
 
 
 def sample_replay(rows: Sequence[Row], budget: int, seed: int, *, without: Collection[str] = ()) -> tuple[Row, ...]:
-    """At most `budget` learned rows, drawn without replacement in proportion to weight, marked `replay`.
+    """At most `budget` learned rows, drawn without replacement, marked `replay`, weighted so as to stand for all.
+
+    A row of weight w is drawn with probability w / c and then counts c; one of more than c is drawn for certain and
+    counts w. So each counts its weight on average, whatever the budget, the drawn ones count together what all do, and
+    where all are drawn the weights stay. Drawn in proportion to weight and trained by weight, decay would count twice.
 
     Interactions in `without` (those of the batch: they are learned anew) are left out, as are rows of weight 0. The
-    same arguments give the same rows, in the order given. Method: Efraimidis and Spirakis, "Weighted random sampling
-    with a reservoir", Information Processing Letters 97 (2006): the largest of u ** (1 / weight).
+    same arguments give the same rows, in the order given. Methods: the weights are those of Horvitz and Thompson, "A
+    generalization of sampling without replacement from a finite universe", Journal of the American Statistical
+    Association 47 (1952); drawn is systematically, in random order, by Madow, "On the theory of systematic sampling,
+    II", Annals of Mathematical Statistics 20 (1949): of fixed size, and no luck in what the rows count together.
     """
+    if budget <= 0:
+        return ()
     random = Random(seed)
-    keys = [(_key(random.random(), row.weight), at) for at, row in enumerate(rows)]
-    drawable = [(key, at) for key, at in keys if rows[at].weight > 0 and rows[at].origin.interaction_id not in without]
-    chosen = sorted(at for _, at in sorted(drawable, reverse=True)[: max(0, budget)])
-    return tuple(replace(rows[at], replay=True) for at in chosen)
+    places = [at for at, row in enumerate(rows) if row.weight > 0 and row.origin.interaction_id not in without]
+    random.shuffle(places)
+    weights = [rows[at].weight for at in places]
+    least = _least_counted(weights, budget)
+    chosen = sorted(_drawn(places, weights, least, random.random()))
+    return tuple(replace(rows[at], weight=max(rows[at].weight, least), replay=True) for at in chosen)
+
+
+def sample_share(rows: Sequence[Row], share: float, seed: int) -> tuple[Row, ...]:
+    """That share of the rows, in (0, 1], drawn as `sample_replay` does; each row counts that share of its weight."""
+    drawn = sample_replay(rows, ceil(share * len(rows)), seed)
+    return tuple(replace(row, weight=share * row.weight) for row in drawn)
+
+
+def _least_counted(weights: Sequence[float], budget: int) -> float:
+    """The c for which the probabilities min(1, w / c) sum to the budget; 0 where all are drawn."""
+    if budget >= len(weights):
+        return 0.0
+    lighter, left = fsum(weights), budget
+    for weight in sorted(weights, reverse=True):
+        if left == 1 or weight * left < lighter * (1 - _ROUNDING):
+            break
+        lighter, left = lighter - weight, left - 1
+    return lighter / left
+
+
+def _drawn(places: Sequence[int], weights: Sequence[float], least: float, start: float) -> list[int]:
+    """The certain ones; of the others laid end to end, those that the points `start`, `start` + 1, ... times c hit."""
+    chosen, before = list[int](), start * least
+    for at, weight in zip(places, weights, strict=True):
+        if weight >= least * (1 - _ROUNDING):
+            chosen.append(at)
+            continue
+        before += weight
+        if before >= least:
+            chosen.append(at)
+            before -= least
+    return chosen
 
 
 def _rows_that_fit(evidence: StartEvidence) -> int:
@@ -119,8 +162,3 @@ def _from_champion(evidence: StartEvidence, fits: int, why: str) -> StartChoice:
     return StartChoice(
         "champion", replay, f"on from the champion on {evidence.batch_rows} new and {replay} replayed: {why}"
     )
-
-
-def _key(uniform: float, weight: float) -> float:
-    """log(u) / weight orders as u ** (1 / weight) does, and does not underflow."""
-    return log(1.0 - uniform) / weight if weight > 0 else 0.0

@@ -18,7 +18,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from math import ceil, isfinite
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from learners.job import (
     TrainJob,
 )
 from learners.job_files import append_progress, read_rows, write_rows
-from learners.replay import sample_replay
+from learners.replay import sample_share
 from learners.training.adapters import bare, base_to_train, load_tokenizer, with_adapter
 from learners.training.answering import validator_loss
 from learners.training.bench import Fitted
@@ -148,9 +148,8 @@ class Trainings:
 
     def _drawn(self, share: float, seed: int) -> Sequence[Any]:
         """The new rows and that share of those that may be replayed, weights brought to mean 1 again."""
-        again = [row for row in self._rows if row.replay]
         rows = [row for row in self._rows if not row.replay]
-        rows += sample_replay(again, ceil(share * len(again)), seed)
+        rows += sample_share([row for row in self._rows if row.replay], share, seed)
         weights = normalise([row.weight for row in rows])
         return [replace(row, weight=weight) for row, weight in zip(rows, weights, strict=True)]
 

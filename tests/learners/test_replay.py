@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from learners.replay import StartChoice, StartEvidence, choose_start, measure_row, sample_replay, with_share
+from learners.preference import PhaseRows, rows_to_train, with_replay
+from learners.replay import (
+    StartChoice,
+    StartEvidence,
+    choose_start,
+    measure_row,
+    sample_replay,
+    sample_share,
+    with_share,
+)
 from storage.records import Message, Origin, Row
 
 
@@ -34,6 +43,10 @@ def rows(weights: list[float]) -> list[Row]:
         Row((Message("user", "q"),), "a", "target", 1.0, 1.0, weight, Origin(f"i{number}", 1), None, at)
         for number, weight in enumerate(weights)
     ]
+
+
+def new_rows(count: int) -> tuple[Row, ...]:
+    return tuple(replace(row, origin=Origin(f"new{number}", 1)) for number, row in enumerate(rows([1.0] * count)))
 
 
 def test_the_first_update_starts_from_the_base() -> None:
@@ -113,6 +126,60 @@ def test_heavier_rows_are_drawn_more_often() -> None:
     learned = rows([1.0, 0.25])
     drawn = Counter(sample_replay(learned, 1, seed)[0].origin.interaction_id for seed in range(400))
     assert drawn["i0"] / 400 == pytest.approx(0.8, abs=0.06)
+
+
+@pytest.mark.parametrize("budget", [1, 20, 60, 99, 100])
+def test_however_many_are_drawn_each_row_counts_its_weight_on_average(budget: int) -> None:
+    """What the worker trains with: half of the rows are two half-lives old, one is very heavy."""
+    learned = rows([1.0] * 50 + [0.25] * 49 + [6.0])
+    counted = {"young": 0.0, "old": 0.0, "heavy": 0.0}
+    for seed in range(200):
+        for row in sample_replay(learned, budget, seed):
+            place = int(row.origin.interaction_id[1:])
+            counted["young" if place < 50 else "old" if place < 99 else "heavy"] += row.weight / 200
+    assert sum(counted.values()) == pytest.approx(50 + 0.25 * 49 + 6), "without luck"
+    assert counted["young"] == pytest.approx(50, rel=0.2)
+    assert counted["old"] == pytest.approx(0.25 * 49, rel=0.3)
+
+
+@pytest.mark.parametrize("budget", [30, 100, 200])
+def test_trained_rows_two_half_lives_old_count_a_quarter_whether_all_or_some_are_drawn(budget: int) -> None:
+    learned = rows([1.0] * 100 + [0.25] * 100)
+    young = old = 0.0
+    for seed in range(40):
+        whole = PhaseRows("sft", new_rows(30), tuple(learned), ())
+        (phase,) = with_replay([whole], sample_replay(learned, budget, seed), "off")
+        trained = [(int(row.origin.interaction_id[1:]), row.weight) for row in rows_to_train(phase) if row.replay]
+        young += sum(weight for place, weight in trained if place < 100)
+        old += sum(weight for place, weight in trained if place >= 100)
+    assert young / old == pytest.approx(4, rel=0.15)
+
+
+def test_a_few_that_stand_for_very_many_count_no_more_than_as_many_new_ones() -> None:
+    learned = rows([1.0] * 1000 + [0.25] * 1000)
+    whole = PhaseRows("sft", new_rows(30), tuple(learned), ())
+    (phase,) = with_replay([whole], sample_replay(learned, 30, seed=1), "off")
+    assert [row.weight for row in rows_to_train(phase)] == pytest.approx([1.0] * 60)
+
+
+def test_of_a_share_that_is_tried_each_row_counts_that_share_of_its_weight() -> None:
+    learned, counted = rows([1.0] * 50 + [0.25] * 50), [0.0, 0.0]
+    for seed in range(100):
+        for row in sample_share(learned, 0.3, seed):
+            counted[int(row.origin.interaction_id[1:]) >= 50] += row.weight / 100
+    assert counted == pytest.approx([0.3 * 50, 0.3 * 50 * 0.25], rel=0.1)
+    assert [row.weight for row in sample_share(learned, 1.0, seed=1)] == [row.weight for row in learned]
+
+
+@given(st.lists(st.floats(0.001, 3), min_size=1, max_size=60), st.integers(0, 70), st.integers(0, 9))
+def test_as_many_are_drawn_as_there_is_room_for_and_they_count_what_all_do(
+    weights: list[float], budget: int, seed: int
+) -> None:
+    drawn = sample_replay(rows(weights), budget, seed)
+    assert len(drawn) == min(budget, len(weights))
+    if budget:
+        assert sum(row.weight for row in drawn) == pytest.approx(sum(weights))
+        assert all(row.weight >= weights[int(row.origin.interaction_id[1:])] for row in drawn)
 
 
 def test_the_time_of_a_row_is_the_median_of_the_newest_runs() -> None:
