@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from math import comb
+from random import Random
+from typing import Any, cast
 
 import pytest
 
@@ -118,9 +120,13 @@ def test_the_first_and_last_time_are_those_of_the_feedback() -> None:
         ("open", Tally(50, 100), Tally(4, 10), "open"),  # by chance
         ("open", Tally(50, 100), Tally(10, 60), "shrinking"),
         ("open", Tally(50, 100), Tally(0, 5), "open"),  # five right ones prove nothing
+        ("open", Tally(50, 100), Tally(0, 19), "open"),  # nor nineteen
+        ("open", Tally(50, 100), Tally(0, 20), "fixed"),
+        ("open", Tally(1, 1), Tally(0, 30), "open"),  # one wrong one before proves as little
         ("open", Tally(50, 100), Tally(0, 60), "fixed"),
-        ("open", Tally(5, 100), Tally(0, 30), "open"),  # a rare kind needs more evidence
-        ("open", Tally(5, 100), Tally(0, 61), "fixed"),
+        ("open", Tally(5, 100), Tally(0, 61), "open"),  # a rare kind needs more evidence
+        ("open", Tally(5, 100), Tally(0, 100), "shrinking"),  # 1 in 32 by chance
+        ("open", Tally(5, 100), Tally(0, 160), "fixed"),  # 1 in 119
         ("shrinking", Tally(50, 100), Tally(30, 60), "open"),
         ("fixed", Tally(50, 100), Tally(0, 1), "fixed"),
         ("fixed", Tally(50, 100), Tally(1, 100), "fixed"),  # as rare as it may be
@@ -135,6 +141,40 @@ def test_a_kind_is_open_shrinking_fixed_or_back_again(
     state: FailureState, before: Tally, now: Tally, after: FailureState
 ) -> None:
     assert state_of(state, before, now) == after
+
+
+@pytest.mark.parametrize(("before", "now"), [(20, 20), (20, 60), (60, 30)])
+@pytest.mark.parametrize("rate", [0.03, 0.1, 0.3, 0.5])
+def test_at_equal_rates_no_more_than_one_in_twenty_looks_better(rate: float, before: int, now: int) -> None:
+    """Exactly: the probability of each count of failures in which it would be called so."""
+    better = sum(
+        _exactly(one, before, rate) * _exactly(other, now, rate)
+        for one in range(before + 1)
+        for other in range(now + 1)
+        if state_of("open", Tally(one, before), Tally(other, now)) != "open"
+    )
+    assert better <= 0.05
+
+
+@pytest.mark.parametrize("before", [20, 60, 200])
+@pytest.mark.parametrize("rate", [0.05, 0.1])
+def test_of_what_fails_as_before_few_become_fixed_in_twenty_looks(rate: float, before: int) -> None:
+    random, ended = Random(7), list[FailureState]()
+    for _ in range(300):
+        known, now, state = Tally(_failures(random, before, rate), before), Tally(), cast("FailureState", "open")
+        for _ in range(20):
+            now += Tally(_failures(random, 5, rate), 5)
+            state = state if state == "fixed" else state_of(state, known, now)
+        ended.append(state)
+    assert ended.count("fixed") / 300 <= 0.025
+
+
+def _exactly(count: int, of: int, rate: float) -> float:
+    return comb(of, count) * rate**count * (1 - rate) ** (of - count)
+
+
+def _failures(random: Random, answers: int, rate: float) -> int:
+    return sum(random.random() < rate for _ in range(answers))
 
 
 def test_only_kinds_whose_state_changed_are_returned_with_the_time() -> None:
