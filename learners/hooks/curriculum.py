@@ -108,7 +108,7 @@ def least_explained(count: int) -> float:
     Fitted to the largest 95th percentile of what it explains of one normal, one uniform and one exponential group, from
     4,000 batches each of 20 to 300 losses: flat losses and a tail on the right both look like two groups, most where
     there are few. So one such group is cut in at most 5 % of batches from `FEWEST_TO_ESTIMATE` on: of 20 losses uniform
-    4.6 %, exponential 4.4 %, lognormal (sigma 0.5) 1.4 %, normal 0.2 %; of 100, uniform 4.3 %, the others at most 0.1 %.
+    4.6 %, exponential 4.4 %, lognormal (sigma 0.5) 1.4 %, normal 0.2 %; of 100, uniform 4.3 %, others up to 0.1 %.
 
     What is seen, in batches of 24: all where 20 or 40 % lie around 3 +- 0.5 and the rest, lognormal, around 0.1. Of two
     normal groups six standard deviations apart, 68 % with 20 % noise and 96 % with 40 %; four apart, 7 and 31 %.

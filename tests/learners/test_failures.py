@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from math import comb
 from random import Random
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -161,7 +161,8 @@ def test_at_equal_rates_no_more_than_one_in_twenty_looks_better(rate: float, bef
 def test_of_what_fails_as_before_few_become_fixed_in_twenty_looks(rate: float, before: int) -> None:
     random, ended = Random(7), list[FailureState]()
     for _ in range(300):
-        known, now, state = Tally(_failures(random, before, rate), before), Tally(), cast("FailureState", "open")
+        known, now = Tally(_failures(random, before, rate), before), Tally()
+        state: FailureState = "open"
         for _ in range(20):
             now += Tally(_failures(random, 5, rate), 5)
             state = state if state == "fixed" else state_of(state, known, now)
