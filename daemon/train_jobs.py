@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -15,6 +15,7 @@ from daemon.material import Material, makes
 from daemon.methods_on import methods_on
 from learners import job as contract
 from learners.job_files import copy_checkpoint, read_job, write_job, write_pool, write_rows
+from learners.lending import LENDER
 from learners.preference import PhaseRows, rows_to_judge_by, rows_to_train
 from learners.replay import StartChoice
 from storage.records import Update
@@ -63,10 +64,18 @@ def go_on(left: Path, folder: Path, attempt: int) -> None:
 def _phases(wanted: Wanted, rows: Sequence[Sequence[Any]], dev: Sequence[Sequence[Any]]) -> tuple[contract.Phase, ...]:
     methods = methods_on(wanted.task, wanted.material.floor)
     settings = {method.name: settings.model_dump() for method, settings in methods}
-    return tuple(
+    phases = tuple(
         contract.Phase(method=phase.method, settings=settings[phase.method], rows=len(mine), dev_rows=len(judging))
         for phase, mine, judging in zip(wanted.phases, rows, dev, strict=True)
     )
+    return (*_standing_by(wanted.phases, settings), *phases)
+
+
+def _standing_by(phases: Sequence[PhaseRows], settings: Mapping[str, Any]) -> tuple[contract.Phase, ...]:
+    """SFT without a row, where KTO was lent all that it had: should the worker find that KTO cannot learn from what it
+    has, SFT has them back."""
+    lent = any(phase.lent for phase in phases) and all(phase.method != LENDER for phase in phases)
+    return (contract.Phase(method=LENDER, settings=settings[LENDER], rows=0, dev_rows=0),) if lent else ()
 
 
 def _job(wanted: Wanted, config: Config, attempt: int, phases: tuple[contract.Phase, ...]) -> contract.TrainJob:

@@ -145,7 +145,7 @@ class Training:
         job, known = read_job(folder), {row.origin for row in (*material.batch, *material.learned)}
         if not isinstance(job, contract.TrainJob) or (job.candidate, job.base) != (candidate, self._base):
             return None
-        same = [phase.method for phase in job.phases] == [phase.method for phase in phases]
+        same = [phase.method for phase in job.phases if phase.rows != 0] == [phase.method for phase in phases]
         return folder if same and {row.origin for row in read_rows(folder / contract.ROWS)} <= known else None
 
     def _choose(self, material: Material, task: TaskConfig) -> StartChoice:

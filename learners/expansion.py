@@ -97,7 +97,7 @@ def _of_parent(made: Made, parent: Row) -> Row:
 
 def _why_not(row: Row, parent: Row, present: Collection[str], guard: Guard) -> str:
     prompt, new = prompt_key(row.messages), row.messages != parent.messages
-    if key_of(row) in guard.gate or (new and prompt in guard.gate):
+    if answer_key(row.messages, row.completion) in guard.gate or (new and prompt in guard.gate):
         return _NEVER
     if new and prompt in guard.dev:
         return _DEV

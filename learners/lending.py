@@ -16,7 +16,7 @@ from typing import Any
 from learners.router import Methods, Taker, route
 from storage.records import Row
 
-BORROWER = "kto"
+LENDER, BORROWER = "sft", "kto"
 MIN_EACH_SIGN = 8
 TARGETS_GIVEN = 0.5  # at most this share of them
 

@@ -43,25 +43,46 @@ def random_plan(n_rows: int, *, batch_size: int, steps: int, seed: int) -> Plan:
     return Plan(tuple(_steps(range(n_rows), min(batch_size, n_rows), steps, Random(seed))))
 
 
-def keep_apart(plan: Plan, keys: Sequence[Hashable]) -> Plan:
+def keep_apart(plan: Plan, keys: Sequence[Hashable], stages: Sequence[int] = ()) -> Plan:
     """The same plan with no two rows of one key in a step: a row that would meet its like waits for the next step.
 
-    `keys` are those of all rows, by place. The order stays but for that, and so do the number of steps and, while there
-    are so many keys, their sizes; what still waits after the last step is not trained on again, and a step that is not
-    full takes the next row of another key that was trained on least.
+    `keys` are those of all rows, by place; `stages` are the plan's, as for `in_stages`. The order stays but for that,
+    and so do the number of steps and, while a stage has so many keys, their sizes. No row leaves its stage: what still
+    waits after the last step of one is not trained on again there, and a step that is not full takes the row of another
+    key that the stage has trained on least.
     """
-    coming = [place for step in plan.steps for place in step]
+    return Plan(tuple(step for stage in in_stages(plan, stages) for step in _apart(stage, keys)))
+
+
+def in_stages(plan: Plan, stages: Sequence[int]) -> Iterator[tuple[tuple[int, ...], ...]]:
+    """The steps of each stage, of which `stages` says how many they are; all steps at once where it names none."""
+    done = 0
+    for steps in stages or (len(plan.steps),):
+        yield plan.steps[done : done + steps]
+        done += steps
+
+
+def once_each(keys: Sequence[Hashable], size: int) -> tuple[tuple[int, ...], ...]:
+    """Every place once, in steps of at most `size` with no key twice; one that is left without another is left out."""
+    left, steps = list(range(len(keys))), []
+    while left:
+        steps.append(tuple(_unlike(left, keys, size, ())))
+    return tuple(step for step in steps if len(step) > 1)
+
+
+def _apart(steps_before: Sequence[Sequence[int]], keys: Sequence[Hashable]) -> list[tuple[int, ...]]:
+    coming = [place for step in steps_before for place in step]
     rows = list(dict.fromkeys(coming))
     seen: Counter[int] = Counter()
     steps = []
-    for step in plan.steps:
+    for step in steps_before:
         chosen = _unlike(coming, keys, len(step), [])
         seen.update(chosen)
         rest = sorted(rows, key=lambda place: seen[place])
         filled = _unlike(rest, keys, len(step), chosen)
         seen.update(filled[len(chosen) :])
         steps.append(tuple(filled))
-    return Plan(tuple(steps))
+    return steps
 
 
 def _unlike(waiting: list[int], keys: Sequence[Hashable], size: int, chosen: Sequence[int]) -> list[int]:

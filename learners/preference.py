@@ -15,6 +15,7 @@ from typing import Literal, get_args
 
 from consumers.rewards import normalise
 from learners.lending import MIN_EACH_SIGN, count_signs, giving, key_of, lend
+from learners.methods import find_method
 from learners.router import Methods, route
 from storage.records import Row, RowRole
 
@@ -139,8 +140,9 @@ def _taken(rows: Sequence[Row], methods: Methods, name: str) -> Sequence[Row]:
 
 
 def _readable(method: str, dev: tuple[Row, ...]) -> tuple[Row, ...]:
-    """Of one sign alone the dev fold would call best what moves furthest that way."""
-    return () if method == "kto" and not all(count_signs(dev)) else dev
+    """None where the method cannot learn from such: of one sign alone the dev fold would call best what moves furthest
+    that way, and of one prompt alone kto can read nothing."""
+    return () if find_method(method).lacks(dev) else dev
 
 
 def with_replay(phases: Sequence[PhaseRows], replayed: Collection[Row], wanted: Preference) -> tuple[PhaseRows, ...]:

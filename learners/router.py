@@ -212,7 +212,7 @@ def route(rows: Iterable[Row], methods: Methods) -> Routed:
     """Each row to the first method that takes it: a row trains in one phase only.
 
     A response gives way to a target of the same example: the human who corrected it said that it is not yet what should
-    be imitated. A pair gives way where its chosen text is imitated already: no text is trained on twice.
+    be imitated. A pair gives way where its chosen text is imitated already: no text of feedback is trained on twice.
     """
     found = [(row, _taker(row, methods)) for row in rows]
     corrected = {row.origin for row, method in found if method and row.role == "target"}

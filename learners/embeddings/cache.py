@@ -68,14 +68,14 @@ def _read(file: sqlite3.Connection, encoder: str, hashes: Sequence[bytes]) -> di
         some = hashes[at : at + ASKED_AT_ONCE]
         where = f"encoder = ? AND hash IN ({','.join('?' * len(some))})"
         rows = file.execute(f"SELECT hash, halves FROM vector WHERE {where}", (encoder, *some)).fetchall()
-        found |= {name: np.frombuffer(halves, np.float16).astype(np.float32) for name, halves in rows}
+        found |= {name: _whole(halves) for name, halves in rows}
         file.execute(f"UPDATE vector SET used_at = ? WHERE {where}", (time.time(), encoder, *some))
     return found
 
 
 def _write(file: sqlite3.Connection, encoder: str, vectors: Mapping[bytes, Vectors], most: int) -> None:
     now = time.time()
-    rows = [(encoder, name, now, vector.astype(np.float16).tobytes()) for name, vector in vectors.items()]
+    rows = [(encoder, name, now, _halves(vector)) for name, vector in vectors.items()]
     file.executemany("INSERT OR REPLACE INTO vector VALUES (?, ?, ?, ?)", rows)
     (held,) = file.execute("SELECT count(*) FROM vector").fetchone()
     if held > most:
@@ -83,8 +83,16 @@ def _write(file: sqlite3.Connection, encoder: str, vectors: Mapping[bytes, Vecto
         file.execute(f"DELETE FROM vector WHERE (encoder, hash) IN ({oldest})", (held - most,))
 
 
+def _halves(vector: Vectors) -> bytes:
+    return vector.astype(np.float16).tobytes()
+
+
+def _whole(halves: bytes) -> Vectors:
+    return np.frombuffer(halves, np.float16).astype(np.float32)
+
+
 class Cached:
-    """An encoder that makes each vector once."""
+    """An encoder that makes each vector once. What it makes is what it would find: the file's half precision."""
 
     def __init__(self, encoder: Encoder, cache: VectorCache) -> None:
         self._encoder, self._cache = encoder, cache
@@ -97,7 +105,8 @@ class Cached:
         known = self._cache.get(self.identity, list(dict.fromkeys(hashes)))
         missing = {name: text for name, text in zip(hashes, texts, strict=True) if name not in known}
         if missing:
-            made = dict(zip(missing, self._encoder.encode(list(missing.values())), strict=True))
+            fresh = self._encoder.encode(list(missing.values()))
+            made = {name: _whole(_halves(vector)) for name, vector in zip(missing, fresh, strict=True)}
             self._cache.put(self.identity, made)
             known |= made
         return np.stack([known[name] for name in hashes])

@@ -8,8 +8,9 @@ teaches something right: it has a target or a pair, or its bad answer stands the
 answer that was liked is never chosen for its failure.
 
 `expand` looks for a target where a failure has none: the champion is asked a few times, and an answer that passes the
-task's validator takes the place of the bad one. Without a validator, or where none passes, the bad answer stays what it
-was, a row with a negative reward, and a method that learns from those (KTO) may have it.
+task's validator takes the place of the bad one, unless KTO would have too few disliked answers then. Without a
+validator, or where none passes, the bad answer stays what it was, a row with a negative reward, and a method that
+learns from those (KTO) may have it.
 
 Limits: what the champion never gets right by chance finds no target; feedback that is wrong looks like a failure.
 """

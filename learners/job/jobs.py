@@ -91,7 +91,8 @@ class _Job(Frozen):
 class Phase(Frozen):
     """One method at work, on the next `rows` lines of rows.jsonl and `dev_rows` of dev.jsonl after the phase before it.
 
-    null is all that are left. `settings` are the method's own (`learners.methods`).
+    null is all that are left; 0 stands by for what another method gives back. `settings` are the method's own
+    (`learners.methods`).
     """
 
     method: str

@@ -81,8 +81,9 @@ class LearnerReport(Frozen):
 class MadeRows(Frozen):
     """made.json: what learners made of the batch, kept so that an attempt that is gone on with trains on the same.
 
-    `parents` are lines of rows.jsonl, one for each of `rows`; rows in the lines `gave_way` are not trained on. A line
-    of plan.jsonl beyond the last of rows.jsonl is a row of these.
+    `parents` are lines of rows.jsonl, one for each of `rows`; rows in the lines `gave_way` are not trained on, but for
+    the disliked answers without which KTO would have too few. A line of plan.jsonl beyond the last of rows.jsonl is a
+    row of these.
     """
 
     rows: tuple[Row, ...] = ()

@@ -12,7 +12,7 @@ from datasets import Dataset
 from trl.trainer.kto_config import KTOConfig
 
 from learners.methods.kto import KtoSettings, balanced
-from learners.plan import Plan, keep_apart
+from learners.plan import once_each
 from learners.training.bench import Bench, Fitted, run_trainer, trainer_arguments
 from learners.training.dpo import REFERENCE
 from learners.training.rows import EncodedRow, as_judged
@@ -20,12 +20,15 @@ from learners.training.weighted_judgements import WeightedJudgementCollator, Wei
 
 
 def fit(bench: Bench) -> Fitted:
-    """Trains the model's adapter on exactly that plan, in its order; leaves the best weights in it."""
+    """Trains the model's adapter on exactly that plan, in its order; leaves the best weights in it.
+
+    A dev fold that is there can be read (`parts.readable`): TRL gives no loss at all where no step has a row.
+    """
     settings = KtoSettings.model_validate(bench.phase.settings)
     trainer = WeightedJudgementTrainer(
         plan=bench.plan,
         sft_weight=settings.sft_weight,
-        dev_steps=dev_steps(bench.dev.rows, settings.batch_size) if bench.has_dev else (),
+        dev_steps=once_each([row.prompt_ids for row in bench.dev.rows], settings.batch_size) if bench.has_dev else (),
         model=bench.model,
         args=KTOConfig(
             **trainer_arguments(bench.directory, bench.job, settings, bench.steps),
@@ -40,17 +43,6 @@ def fit(bench: Bench) -> Fitted:
         return run_trainer(bench, trainer, settings.patience)
     finally:
         bench.model.delete_adapter(REFERENCE)
-
-
-def dev_steps(rows: Sequence[EncodedRow], size: int) -> tuple[tuple[int, ...], ...]:
-    """Each row of the dev fold once, no prompt twice in a step; a row that is left without another is left out."""
-    left, steps = list(range(len(rows))), []
-    while left:
-        (step,) = keep_apart(Plan((tuple(left),)), [row.prompt_ids for row in rows]).steps
-        step = step[:size]
-        left = [place for place in left if place not in step]
-        steps.append(step)
-    return tuple(step for step in steps if len(step) > 1)
 
 
 def _weighed(rows: Sequence[EncodedRow], settings: KtoSettings) -> Dataset:

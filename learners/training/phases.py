@@ -28,6 +28,7 @@ from learners.training.drift import kl_from_start, probe, retention
 from learners.training.errors import ForgotTooMuch, NoChange, NothingToTrain, Outgrown
 from learners.training.planning import plan_steps, prepare
 from learners.training.readings import MIN_DEV_ROWS
+from learners.training.rows import Encoded
 
 NO_CHANGE_KL = 1e-3
 _STRENGTH = ("learning_rate", "steps")
@@ -108,7 +109,7 @@ def _train_phase(bench: Bench) -> PhaseResult:
         trained=sum(len(step) for step in bench.plan.steps[: fitted.steps]),
         best_step=fitted.best.best_step if fitted.best else None,
         dev_rows=len(bench.dev.rows),
-        early_stopping=fitted.best.words() if fitted.best else _why_off(len(bench.dev.rows)),
+        early_stopping=fitted.best.words() if fitted.best else _why_off(bench.dev),
         first_loss=fitted.losses[0],
         last_loss=fitted.losses[-1],
         dev_loss=fitted.best.best_loss if fitted.best else None,
@@ -150,5 +151,6 @@ def _in_words(dropped: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in dropped.items()) or "there were none"
 
 
-def _why_off(dev_rows: int) -> str:
-    return f"off: {dev_rows} dev rows, {MIN_DEV_ROWS} are needed"
+def _why_off(dev: Encoded) -> str:
+    others = f" ({_in_words(dev.dropped)})" if dev.dropped else ""
+    return f"off: {len(dev.rows)} dev rows{others}, {MIN_DEV_ROWS} are needed"

@@ -2,20 +2,20 @@
 
 In order: every row is encoded, and what does not fit is dropped; the hooks `select` choose the batch from the rest,
 where the job leaves that to the worker; what the champion has outgrown is sifted out; the hooks `expand` make more rows
-of the rest; the hook `schedule` orders the rows of each phase, or they come in random order. The same directory on the
-same machine gives the same plan, also when an attempt is gone on with: what was made is kept in made.json.
+of the rest; the hook `schedule` orders the rows of each phase, or they come in random order. A method is never left
+with rows from which it cannot learn, whatever the steps before dropped. The same directory on the same machine gives
+the same plan, also when an attempt is gone on with: what was made is kept in made.json.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from consumers.cleaning import prompt_key
-from consumers.rewards import normalise
 from learners.expansion import Guard, Kept, keep, key_of
 from learners.hooks import Learner, learners
 from learners.hooks.contract import Context, Expanded, PoolExample, Scheduled, Selection
@@ -23,11 +23,21 @@ from learners.job import DEV_ROWS, ROWS, BatchLimits, LearnerReport, MadeRows, P
 from learners.job_files import read_made, read_pool, read_rows, write_made
 from learners.methods import find_method
 from learners.methods.sft import SftSettings
-from learners.plan import Plan, keep_apart, random_plan, steps_for
+from learners.plan import Plan, in_stages, keep_apart, plan_over, random_plan, steps_for
 from learners.selection import Chosen, choose
 from learners.training.bench import Bench
-from learners.training.rows import Encoded, encode
-from learners.training.sifting import sift
+from learners.training.parts import (
+    Part,
+    at_work,
+    lacks_of,
+    only_of,
+    read_parts,
+    readable,
+    sifted,
+    taking,
+    with_made,
+    workable,
+)
 from learners.training.tools import ModelTools
 from storage.records import Origin, Row
 
@@ -42,49 +52,33 @@ class Prepared:
     left_out: tuple[Origin, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One phase's rows: as given, and as encoded; lines count over the whole of rows.jsonl."""
-
-    phase: Phase
-    rows: Encoded
-    dev: Encoded
-
-
 def prepare(directory: Path, job: TrainJob, tokenizer: Any, model: Any) -> Prepared:
     """Reads, chooses, encodes and plans. Raises JobFileBroken."""
     hooks = _Hooks(job, model, tokenizer)
     given = read_rows(directory / ROWS)
-    parts, batch = _parts(directory, job, tokenizer, given), None
+    parts, batch = read_parts(directory, job, tokenizer, given), None
     if job.batch:
         batch = hooks.select(job.batch, _pool(directory, parts, given))
-        parts = [replace(part, rows=_only(part.rows, given, set(batch))) for part in parts]
-    sifted = [_sifted(job, part, given, model) for part in parts]
-    parts = [part for part, _ in sifted]
+        parts = [replace(part, rows=only_of(part.rows, given, set(batch))) for part in parts]
+    dev_rows = read_rows(directory / DEV_ROWS)
+    parts = workable([sifted(job, part, model) for part in parts], given, dev_rows)
     if hooks.expands:
         made = read_made(directory) or _made(directory, hooks, parts, given)
-        parts = _with_made(parts, made, job, tokenizer, given)
+        parts = with_made(parts, made, job, tokenizer, given)
         given = (*given, *made.rows)
+        parts = workable(parts, given, dev_rows)
         hooks.add_reports(made.reports)
+    parts = [replace(part, dev=readable(part, dev_rows)) for part in parts if not part.stands_by]
     planned = [hooks.plan(part, given) for part in parts]
     total, done, benches = sum(len(scheduled.plan.steps) for scheduled in planned), 0, []
-    for part, (_, told), scheduled in zip(parts, sifted, planned, strict=True):
-        plan, why = scheduled.plan, (*told, *scheduled.reasons)
+    for part, scheduled in zip(parts, planned, strict=True):
+        plan, why = scheduled.plan, (*part.notes, *scheduled.reasons)
         rows, dev = part.rows, part.dev
         benches.append(
             Bench(directory, job, part.phase, model, tokenizer, rows, dev, plan, done, total, why, scheduled.stages)
         )
         done += len(plan.steps)
     return Prepared(tuple(benches), hooks.reports, batch, _left_out(given, parts, planned))
-
-
-def _sifted(job: TrainJob, part: _Part, given: Sequence[Row], model: Any) -> tuple[_Part, tuple[str, ...]]:
-    """The phase without rows that are outgrown, and without any where its method cannot learn from those left."""
-    rows, told = sift(job, part.rows, model)
-    lacks = find_method(part.phase.method).lacks([given[row.line] for row in rows.rows]) if rows.rows else ""
-    if lacks:
-        rows = Encoded((), {**rows.dropped, lacks: len(rows.rows)})
-    return replace(part, rows=rows), told
 
 
 def plan_steps(benches: Sequence[Bench]) -> list[PlanStep]:
@@ -102,32 +96,12 @@ def _stage_names(bench: Bench) -> list[str | None]:
     return named or [None] * len(bench.plan.steps)
 
 
-def _parts(directory: Path, job: TrainJob, tokenizer: Any, given: Sequence[Row]) -> list[_Part]:
-    given_dev = read_rows(directory / DEV_ROWS)
-    parts, line, dev_line = [], 0, 0
-    for phase in job.phases:
-        end = len(given) if phase.rows is None else line + phase.rows
-        dev_end = len(given_dev) if phase.dev_rows is None else dev_line + phase.dev_rows
-        rows = encode(tokenizer, given[line:end], job.model.max_context, line)
-        dev = encode(tokenizer, given_dev[dev_line:dev_end], job.model.max_context, dev_line)
-        parts.append(_Part(phase, rows, dev))
-        line, dev_line = end, dev_end
-    return parts
-
-
-def _only(rows: Encoded, given: Sequence[Row], batch: set[Origin]) -> Encoded:
-    """The rows of the batch and what is replayed, their weights brought to mean 1 again."""
-    kept = [row for row in rows.rows if row.replay or given[row.line].origin in batch]
-    weights = normalise([row.weight for row in kept])
-    return Encoded(tuple(replace(row, weight=each) for row, each in zip(kept, weights, strict=True)), rows.dropped)
-
-
-def _made(directory: Path, hooks: _Hooks, parts: Sequence[_Part], given: Sequence[Row]) -> MadeRows:
+def _made(directory: Path, hooks: _Hooks, parts: Sequence[Part], given: Sequence[Row]) -> MadeRows:
     """What the learners make of the batch, written down."""
     fresh = [row for part in parts for row in part.rows.rows if not row.replay]
     dev = {prompt_key(row.messages) for row in read_rows(directory / DEV_ROWS)}
     present = {key_of(given[row.line]) for part in parts for row in part.rows.rows}
-    made = hooks.expand([replace(given[row.line], weight=row.weight) for row in fresh], present, dev)
+    made = hooks.expand([replace(given[row.line], weight=row.weight) for row in fresh], at_work(parts), present, dev)
     made = made.model_copy(
         update={
             "parents": tuple(fresh[at].line for at in made.parents),
@@ -138,34 +112,7 @@ def _made(directory: Path, hooks: _Hooks, parts: Sequence[_Part], given: Sequenc
     return made
 
 
-def _with_made(
-    parts: Sequence[_Part], made: MadeRows, job: TrainJob, tokenizer: Any, given: Sequence[Row]
-) -> list[_Part]:
-    """Each made row in the first phase that learns from it, weights brought to mean 1 again."""
-    gone, found = set(made.gave_way), []
-    phase_of = [_taking(job.phases, row) for row in made.rows]
-    for part in parts:
-        mine = [(at, row) for at, row in enumerate(made.rows) if phase_of[at] is part.phase]
-        encoded = [encode(tokenizer, [row], job.model.max_context, len(given) + at) for at, row in mine]
-        rows = [row for row in part.rows.rows if row.line not in gone]
-        rows += [row for each in encoded for row in each.rows]
-        weights = normalise([row.weight for row in rows])
-        dropped = sum((Counter(each.dropped) for each in encoded), Counter(part.rows.dropped))
-        whole = tuple(replace(row, weight=each) for row, each in zip(rows, weights, strict=True))
-        found.append(replace(part, rows=Encoded(whole, dict(dropped))))
-    return found
-
-
-def _taking(phases: Sequence[Phase], row: Row) -> Phase | None:
-    """The phase that learns from a row."""
-    for phase in phases:
-        method = find_method(phase.method)
-        if method.takes(row, method.Settings.model_validate(phase.settings)):
-            return phase
-    return None
-
-
-def _left_out(given: Sequence[Row], parts: Sequence[_Part], planned: Sequence[Scheduled]) -> tuple[Origin, ...]:
+def _left_out(given: Sequence[Row], parts: Sequence[Part], planned: Sequence[Scheduled]) -> tuple[Origin, ...]:
     """New examples of which a schedule left out every row."""
     missing: dict[Origin, None] = {}
     trained: set[Origin] = set()
@@ -205,7 +152,9 @@ class _Hooks:
         """Whether a learner that is on makes rows."""
         return any(learner.expand for learner in self._on.values())
 
-    def expand(self, rows: Sequence[Row], present: Collection[str], dev: Collection[str]) -> MadeRows:
+    def expand(
+        self, rows: Sequence[Row], phases: Sequence[Phase], present: Collection[str], dev: Collection[str]
+    ) -> MadeRows:
         """What every learner makes of the batch's rows, as far as it is kept. Places are those of `rows`."""
         kept: list[tuple[int, Row]] = []
         gave_way: set[int] = set()
@@ -218,7 +167,7 @@ class _Hooks:
             known = {*present, *(key_of(row) for _, row in kept)}
             guard = Guard(
                 validate=context.tools.validate,
-                taken=lambda row: _taking(self._job.phases, row) is not None,
+                taken=lambda row: taking(phases, row) is not None,
                 gate=frozenset(self._job.gate_keys),
                 dev=dev,
                 present=known,
@@ -234,14 +183,15 @@ class _Hooks:
             reports=reports,
         )
 
-    def plan(self, part: _Part, given: Sequence[Row]) -> Scheduled:
+    def plan(self, part: Part, given: Sequence[Row]) -> Scheduled:
         """Which kept rows each step sees, no prompt twice in a step where the method asks for that."""
         scheduled = self._schedule(part, given)
         if not find_method(part.phase.method).prompt_once:
             return scheduled
-        return replace(scheduled, plan=keep_apart(scheduled.plan, [row.prompt_ids for row in part.rows.rows]))
+        keys, stages = [row.prompt_ids for row in part.rows.rows], [stage.steps for stage in scheduled.stages]
+        return replace(scheduled, plan=keep_apart(scheduled.plan, keys, stages))
 
-    def _schedule(self, part: _Part, given: Sequence[Row]) -> Scheduled:
+    def _schedule(self, part: Part, given: Sequence[Row]) -> Scheduled:
         """In random order, or as a learner has it."""
         kept = part.rows.rows
         if not kept:
@@ -252,10 +202,30 @@ class _Hooks:
             if learner.schedule:
                 rows = [replace(given[row.line], weight=row.weight) for row in kept]
                 scheduled = learner.schedule(rows, steps, self._context(learner, part.phase))
+                scheduled = self._followed(scheduled, rows, part.phase)
                 self._report(name, scheduled.reasons, scheduled.numbers)
                 return scheduled
         plan = random_plan(len(kept), batch_size=settings.batch_size, steps=steps, seed=self._job.seed)
         return Scheduled(plan, (), (), ())
+
+    def _followed(self, scheduled: Scheduled, rows: Sequence[Row], phase: Phase) -> Scheduled:
+        """The schedule; where the method cannot learn from one of its stages, the rows that it keeps in random order,
+        or all of them where it cannot learn from those either."""
+        stages = [stage.steps for stage in scheduled.stages]
+        reached = [{at for step in steps for at in step} for steps in in_stages(scheduled.plan, stages)]
+        lacks = [lacks_of(phase, [rows[at] for at in sorted(places)]) for places in reached]
+        if not any(lacks):
+            return scheduled
+        settings: Any = find_method(phase.method).Settings.model_validate(phase.settings)
+        left_out = () if lacks_of(phase, [rows[at] for at in set().union(*reached)]) else scheduled.left_out
+        plan = plan_over(
+            [at for at in range(len(rows)) if at not in left_out],
+            batch_size=settings.batch_size,
+            steps=len(scheduled.plan.steps),
+            random=Random(self._job.seed),
+        )
+        why = f"in random order, {len(left_out)} left out: a stage would be {next(filter(None, lacks))}"
+        return Scheduled(Plan(plan), (), left_out, (why,), {**scheduled.numbers, "left_out": float(len(left_out))})
 
     def _context(self, learner: Learner, phase: Phase) -> Context:
         settings: Any = find_method(phase.method).Settings.model_validate(phase.settings)
@@ -284,7 +254,7 @@ def _made_report(made: Expanded, found: Kept, context: Context) -> LearnerReport
     return LearnerReport(did=(*made.reasons, found.words(), *notes), numbers=numbers)
 
 
-def _pool(directory: Path, parts: Sequence[_Part], given: Sequence[Row]) -> list[PoolExample]:
+def _pool(directory: Path, parts: Sequence[Part], given: Sequence[Row]) -> list[PoolExample]:
     """The examples that there is a row of that fits."""
     rows: dict[Origin, list[Row]] = {}
     for row in (given[kept.line] for part in parts for kept in part.rows.rows if not kept.replay):

@@ -147,3 +147,16 @@ def test_what_the_champion_knows_already_is_learned_by_an_update_that_fails(
         learning.train()
     assert learning.update().state == "failed"
     assert store.read(lambda tx: buffer.buffer_counts(tx, "erd")).learned == 12
+
+
+@pytest.mark.train
+@pytest.mark.slow
+def test_liked_answers_from_which_kto_cannot_learn_are_imitated_after_all(store: Store, tmp_path: Path) -> None:
+    """All are to one prompt, which only the worker minds."""
+    store.write(lambda tx: keep(tx, *thumbs(5, 5)))
+    learning = Learning(store, tmp_path, preference="kto")
+    update = learning.train()
+    assert update.report["preference"].startswith("kto on 5 liked and 5 disliked answers")
+    sft, kto = update.report["training"]["phases"]
+    assert (sft["method"], sft["rows"], kto["method"], kto["rows"]) == ("sft", 5, "kto", 0)
+    assert kto["dropped"] == {"to one prompt alone: kto needs answers to two": 5}

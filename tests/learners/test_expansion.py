@@ -65,6 +65,13 @@ def test_where_folds_go_by_user_a_prompt_may_stay_but_not_with_the_gates_answer(
     assert kept(again, gate=gate).why_not == {"known to the gate": 1}
 
 
+def test_a_made_pair_may_not_have_the_gates_answer_either() -> None:
+    again = row(completion="shop and till")
+    pair = replace(again, role="pair", rejected="9")
+    gate = {answer_key(again.messages, again.completion)}
+    assert kept(pair, parent=replace(row(), role="pair", rejected="8"), gate=gate).why_not == {"known to the gate": 1}
+
+
 def test_copies_and_strangers_are_not_kept() -> None:
     assert kept(OTHER, OTHER).why_not == {"a copy": 1}
     assert kept(OTHER, present={answer_key(OTHER.messages, OTHER.completion)}).why_not == {"a copy": 1}

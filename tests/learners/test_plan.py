@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from learners.plan import MAX_STEPS, MIN_STEPS, PASSES, Plan, keep_apart, random_plan, steps_for
+from learners.plan import MAX_STEPS, MIN_STEPS, PASSES, Plan, keep_apart, once_each, random_plan, steps_for
 
 
 @given(st.integers(1, 40), st.integers(1, 16), st.integers(0, 30), st.integers())
@@ -58,3 +58,26 @@ def test_a_plan_in_which_nothing_meets_stays_as_it_is() -> None:
 
 def test_a_row_that_would_meet_its_like_waits_for_the_next_step() -> None:
     assert keep_apart(Plan(((0, 1), (2, 3))), ["a", "a", "b", "c"]) == Plan(((0, 2), (1, 3)))
+
+
+def test_no_row_leaves_its_stage_to_fill_a_step() -> None:
+    plan = Plan(((0, 1, 2), (2, 1, 0), (0, 3, 4), (1, 5, 2)))
+    apart = keep_apart(plan, ["a", "a", "b", "c", "d", "e"], stages=(2, 2))
+    assert apart == Plan(((0, 2), (1, 2), (0, 3, 4), (1, 5, 2)))
+
+
+@given(st.lists(st.integers(0, 3), min_size=9, max_size=30), st.integers(2, 6), st.integers())
+def test_a_stage_is_trained_on_the_rows_that_it_draws_on(keys: list[int], size: int, seed: int) -> None:
+    easy = random_plan(3, batch_size=size, steps=5, seed=seed)
+    whole = random_plan(len(keys), batch_size=size, steps=4, seed=seed)
+    apart = keep_apart(Plan((*easy.steps, *whole.steps)), keys, stages=(5, 4))
+    assert {place for step in apart.steps[:5] for place in step} <= {0, 1, 2}
+    assert apart.steps[5:] == keep_apart(whole, keys).steps
+
+
+def test_each_row_is_read_once_and_none_alone() -> None:
+    keys = [1, 1, 2, 1, 3, 3]
+    steps = once_each(keys, 2)
+    assert all(len({keys[place] for place in step}) == len(step) == 2 for step in steps)
+    assert sorted(place for step in steps for place in step) == list(range(6))
+    assert once_each([1, 1, 1], 2) == ()

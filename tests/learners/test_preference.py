@@ -171,8 +171,9 @@ def test_an_update_has_at_most_one_preference_phase_also_of_what_is_replayed() -
     assert [(phase.method, len(phase.batch), len(phase.learned)) for phase in phases] == [("sft", 3, 0), ("kto", 0, 40)]
 
 
-def test_the_dev_fold_of_kto_is_read_only_where_it_has_both_signs() -> None:
+def test_the_dev_fold_of_kto_is_read_only_where_it_has_both_signs_and_two_prompts() -> None:
     batch = [*answers(9, True), *answers(9, False)]
-    of_one = sort_rows(batch, [], answers(10, False, "dev"), ALL, "auto")
-    of_both = sort_rows(batch, [], [*answers(10, False, "dev"), *answers(3, True, "devs")], ALL, "auto")
-    assert [len(found.phases[-1].dev) for found in (of_one, of_both)] == [0, 13]
+    of_one, of_both = answers(10, False, "dev"), [*answers(10, False, "dev"), *answers(3, True, "devs")]
+    to_two = [*of_both[:-1], replace(of_both[-1], messages=(Message("user", "another"),))]
+    found = [sort_rows(batch, [], dev, ALL, "auto") for dev in (of_one, of_both, to_two)]
+    assert [len(each.phases[-1].dev) for each in found] == [0, 0, 13]

@@ -153,14 +153,25 @@ def test_training_that_spoils_the_dev_fold_stops_early_and_keeps_the_best_weight
     assert phase.best_step < phase.steps < 60
 
 
-def test_the_dev_fold_is_read_without_a_prompt_twice_in_a_step() -> None:
-    from learners.training.kto import dev_steps
-    from learners.training.rows import EncodedRow
+def test_a_dev_fold_to_one_prompt_stops_nothing_early_and_the_result_says_why(tmp_path: Path, tiny_base: Path) -> None:
+    dev = [judged(77, number % 2 == 0, completion=f"text {number}") for number in range(10)]
+    result = train(tmp_path / "job", tiny_base, thumbs(12), dev=dev)
+    assert result.outcome == "trained", result.reason
+    assert result.phases[0].early_stopping == (
+        "off: 0 dev rows (10 to one prompt alone: kto needs answers to two), 8 are needed"
+    )
 
-    rows = [EncodedRow(line, (prompt,), (7,), 1.0, False) for line, prompt in enumerate([1, 1, 2, 1, 3, 3])]
-    steps = dev_steps(rows, 2)
-    assert all(len({rows[place].prompt_ids for place in step}) == len(step) == 2 for step in steps)
-    assert len({place for step in steps for place in step}) == 2 * len(steps) == 6
+
+def test_sft_that_stands_by_trains_what_kto_gives_back_and_nothing_else(tmp_path: Path, tiny_base: Path) -> None:
+    phases = after_sft(0)
+    liked = train(tmp_path / "liked", tiny_base, [judged(number, True) for number in range(6)], phases=phases)
+    assert liked.outcome == "trained", liked.reason
+    assert [(phase.method, phase.rows) for phase in liked.phases] == [("sft", 6), ("kto", 0)]
+    assert liked.phases[0].notes == (
+        "6 rows given back by kto, which were of one sign alone: kto needs liked and disliked answers",
+    )
+    both = train(tmp_path / "both", tiny_base, thumbs(6), phases=phases)
+    assert [(phase.method, phase.rows) for phase in both.phases] == [("kto", 6)]
 
 
 class Bench:

@@ -13,7 +13,7 @@ from learners.job import BatchLimits, MadeRows, Pooled, TrainResult, ValidatorCh
 from learners.job_files import read_made, read_plan, read_result, write_made, write_pool
 from learners.training.worker import perform
 from storage.records import Message, Row
-from tests.learners.training.tiny import make_job, row
+from tests.learners.training.tiny import make_job, make_tokenizer, row
 
 pytestmark = [
     pytest.mark.train,
@@ -72,6 +72,47 @@ def test_a_curriculum_that_leaves_rows_out_says_whose(tmp_path: Path, tiny_base:
     assert result.learners["curriculum"].numbers == {"noise": 0.25, "left_out": 2.0}
     assert [stage.name for stage in result.phases[0].stages] == ["easy", "medium", "hard"]
     assert {step.stage for step in read_plan(tmp_path / "job")} == {"easy", "medium", "hard"}
+
+
+def judged(number: int, liked: bool, length: int, prompt: int | None = None) -> Row:
+    asked = (Message("user", f"question {number if prompt is None else prompt}"),)
+    reward = 1.0 if liked else -1.0
+    long = replace(row(number, completion=f"{number}" + "x" * length), messages=asked, signal=float(liked))
+    return replace(long, role="response", reward=reward)
+
+
+def prepared(directory: Path, base: Path, rows: list[Row], **curriculum: Any) -> Any:
+    """KTO on rows that are the harder, the longer they are; asks no model."""
+    from learners.training.planning import prepare
+
+    settings = {"steps": 6, "batch_size": 4}
+    learners = {"curriculum": {"difficulty": "length", **curriculum}}
+    job = make_job(directory, base, rows, method="kto", settings=settings, learners=learners)
+    return prepare(directory, job, make_tokenizer(), None)
+
+
+def test_a_stage_of_kto_trains_on_the_rows_that_are_reported(tmp_path: Path, tiny_base: Path) -> None:
+    """The easiest answer two prompts, so that its steps cannot be full."""
+    rows = [judged(at, at % 4 < 2, 10 + at, prompt=at % 2 if at < 6 else None) for at in range(18)]
+    found = prepared(tmp_path, tiny_base, rows)
+    easy = found.benches[0].plan.steps[:2]
+    assert [len(step) for step in easy] == [2, 2]
+    assert {line for step in easy for line in step} <= set(range(6))
+    assert "easy: 2 steps on the 6 rows" in found.reports["curriculum"].did[1]
+
+
+@pytest.mark.parametrize(("noise", "left_out"), [(0.0, 0), (0.5, 0), (0.25, 2)])
+def test_an_order_of_which_a_stage_has_one_sign_alone_is_not_ktos(
+    tmp_path: Path, tiny_base: Path, noise: float, left_out: int
+) -> None:
+    """What is liked is short, so the easy ones are all liked; and with half left out nothing disliked is left."""
+    found = prepared(tmp_path, tiny_base, [judged(at, at < 4, 10 + at) for at in range(8)], noise=noise)
+    (bench,) = found.benches
+    assert {place for step in bench.plan.steps for place in step} == set(range(8 - left_out))
+    assert len(found.left_out) == left_out
+    assert found.reports["curriculum"].numbers == {"noise": noise, "left_out": left_out}
+    why = "a stage would be of one sign alone: kto needs liked and disliked answers"
+    assert (bench.stages, bench.notes) == ((), (f"in random order, {left_out} left out: {why}",))
 
 
 MAKES: dict[str, Any] = {"augmentation": {"context": False}}
