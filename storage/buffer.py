@@ -324,6 +324,14 @@ def _standing_counts(tx: Connection, task: str) -> dict[str, int]:
     return dict(row)
 
 
+def gate_prompts(tx: Connection, task: str, *, labelled: bool) -> int:
+    """How many different prompts the gate fold holds, or of those only what has feedback; counted over one index."""
+    c = example.c
+    query = select(func.count(c.prompt_key.distinct())).where(c.task == task, c.prompt_key.is_not(None))
+    query = query.where(c.joined.is_(True), c.withdrawn.is_(False), c.revision.is_not(None))
+    return tx.execute(query.where(c.labelled.is_(True)) if labelled else query).scalar_one()
+
+
 def _reserved_count(tx: Connection, task: str) -> int:
     query = select(func.count()).select_from(reservation).join(updates, updates.c.update_id == reservation.c.update_id)
     return tx.execute(query.where(updates.c.task == task, _LIVE)).scalar_one()

@@ -2,6 +2,7 @@
 
 evidence.py    settings, rows, the judgement: plain data
 statistics.py  the paired bootstrap and the alpha that is solved for the rows at hand
+prompts.py     rows of one prompt are one piece of evidence
 shares.py      how much one user's rows may weigh, and how many places they may take
 guards.py      length, collapse, generic content, KL, sub-checks
 generic.py     which answers would fit any prompt; words.py: answers as counts of words
