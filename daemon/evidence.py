@@ -21,6 +21,7 @@ from storage.records import Example
 HUMAN_TEXTS = 200
 MOST_JUDGED = 5000  # examples of the train fold that are looked at for pairs
 MOST_PAIRS = 2000  # pairs that the win-rate head learns from
+OF_EACH_PROMPT = 5  # examples that are looked at of a prompt of which nobody spoke lately: some have nothing to read
 LOOK_PAST = 5  # times the gate's cap are looked at, to find what others said behind one user's flood
 
 
@@ -39,10 +40,21 @@ def set_prompts(task: TaskConfig) -> tuple[contract.Prompt, ...]:
 def examples_read(tx: Connection, task: TaskConfig) -> list[Example]:
     """The gate's examples that one judgement reads: the newest, but no user's flood instead of everybody else's, and no
     prompt a second time instead of another."""
-    found = buffer.gate_examples(tx, task.name, limit=LOOK_PAST * task.holdout.cap)
+    found = _newest_in_gate(tx, task.name, LOOK_PAST * task.holdout.cap)
     users = [example.user_id for example in found]
     asked = [prompt_key(example.messages) for example in found]
     return [found[at] for at in newest_fairly(users, task.holdout.cap, task.batching.max_share_per_user, asked)]
+
+
+def _newest_in_gate(tx: Connection, task: str, limit: int) -> list[Example]:
+    """The newest of the gate; where there are more than these, also the newest of the prompts that these may lack."""
+    found = buffer.gate_examples(tx, task, limit=limit)
+    if len(found) < limit:
+        return found
+    known = {example.interaction_id for example in found}
+    others = buffer.gate_examples_by_prompt(tx, task, each=OF_EACH_PROMPT, limit=limit)
+    found += [example for example in others if example.interaction_id not in known]
+    return sorted(found, key=lambda example: example.effective_at, reverse=True)
 
 
 def prompts_of(examples: Sequence[Example], task: TaskConfig, now: datetime) -> tuple[contract.Prompt, ...]:

@@ -94,6 +94,16 @@ def gate_examples(tx: Connection, task: str, limit: int = 200) -> list[Example]:
     return _examples(tx, _newest(task, limit).where(_STANDING, example.c.fold == "gate"))
 
 
+def gate_examples_by_prompt(tx: Connection, task: str, each: int, limit: int) -> list[Example]:
+    """Of every different prompt of the gate the newest `each`: first the newest of all of them, then the second ones."""
+    c = example.c
+    newest = func.row_number().over(partition_by=c.prompt_key, order_by=(c.effective_at.desc(), c.id.desc()))
+    turns = select(c.id, c.effective_at, newest.label("turn")).where(c.task == task, c.prompt_key.is_not(None), _STANDING)
+    turn = turns.subquery()
+    query = select(c.record).join(turn, turn.c.id == c.id).where(turn.c.turn <= each)
+    return _examples(tx, query.order_by(turn.c.turn, turn.c.effective_at.desc()).limit(limit))
+
+
 def dev_examples(tx: Connection, task: str, limit: int) -> list[Example]:
     """Labelled ones of the dev fold; the newest first."""
     query = _newest(task, limit).where(_STANDING, example.c.fold == "dev", example.c.labelled.is_(True))

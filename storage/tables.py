@@ -112,9 +112,10 @@ Index(
     sqlite_where=text("revision IS NOT NULL"),
 )
 Index(
-    "ix_example_gate_prompt",  # covers `gate_prompts`
+    "ix_example_gate_prompt",  # covers `gate_prompts` and finds the newest of each prompt
     example.c.task,
     example.c.prompt_key,
+    example.c.effective_at,
     example.c.labelled,
     example.c.joined,
     example.c.withdrawn,

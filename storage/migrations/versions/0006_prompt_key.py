@@ -23,7 +23,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_example_gate_prompt",
         "example",
-        ["task", "prompt_key", "labelled", "joined", "withdrawn", "revision"],
+        ["task", "prompt_key", "effective_at", "labelled", "joined", "withdrawn", "revision"],
         sqlite_where=sa.text("prompt_key IS NOT NULL"),
     )
 
