@@ -40,20 +40,21 @@ def set_prompts(task: TaskConfig) -> tuple[contract.Prompt, ...]:
 def examples_read(tx: Connection, task: TaskConfig) -> list[Example]:
     """The gate's examples that one judgement reads: the newest, but no user's flood instead of everybody else's, and no
     prompt a second time instead of another."""
-    found = _newest_in_gate(tx, task.name, LOOK_PAST * task.holdout.cap)
+    found = _newest_in_gate(tx, task)
     users = [example.user_id for example in found]
     asked = [prompt_key(example.messages) for example in found]
     return [found[at] for at in newest_fairly(users, task.holdout.cap, task.batching.max_share_per_user, asked)]
 
 
-def _newest_in_gate(tx: Connection, task: str, limit: int) -> list[Example]:
-    """The newest of the gate; where there are more than these, also the newest of the prompts that these may lack."""
-    found = buffer.gate_examples(tx, task, limit=limit)
-    if len(found) < limit:
+def _newest_in_gate(tx: Connection, task: TaskConfig) -> list[Example]:
+    """The newest of the gate; where these repeat a few prompts, also the newest of the prompts that they lack."""
+    places = task.holdout.cap
+    found = buffer.gate_examples(tx, task.name, limit=LOOK_PAST * places)
+    known = {prompt_key(example.messages) for example in found}
+    if len(found) < LOOK_PAST * places or len(known) >= places:
         return found
-    known = {example.interaction_id for example in found}
-    others = buffer.gate_examples_by_prompt(tx, task, each=OF_EACH_PROMPT, limit=limit)
-    found += [example for example in others if example.interaction_id not in known]
+    lacking = [key for key in buffer.newest_gate_prompts(tx, task.name, limit=2 * places) if key not in known]
+    found += buffer.gate_examples_of(tx, task.name, lacking[:places], each=OF_EACH_PROMPT)
     return sorted(found, key=lambda example: example.effective_at, reverse=True)
 
 

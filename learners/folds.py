@@ -35,8 +35,8 @@ class HoldoutSettings(Settings):
     )
     min: int = setting(
         60,
-        doc="Until the gate fold holds so many different prompts (where the task has no validator: with feedback), half "
-        "of what is new goes to it; with by: user, so many users.",
+        doc="Until the gate fold holds so many different prompts (where the task has no validator: with feedback), "
+        "half of what is new goes to it; with by: user, so many users.",
         unit="entries",
         ge=0,
     )

@@ -94,14 +94,23 @@ def gate_examples(tx: Connection, task: str, limit: int = 200) -> list[Example]:
     return _examples(tx, _newest(task, limit).where(_STANDING, example.c.fold == "gate"))
 
 
-def gate_examples_by_prompt(tx: Connection, task: str, each: int, limit: int) -> list[Example]:
-    """Of every different prompt of the gate the newest `each`: first the newest of all of them, then the second ones."""
+def newest_gate_prompts(tx: Connection, task: str, limit: int) -> list[str]:
+    """Keys of the gate's different prompts, the one that was spoken of last first; read from one index."""
+    c = example.c
+    query = select(c.prompt_key).where(c.task == task, c.prompt_key.is_not(None), _STANDING).group_by(c.prompt_key)
+    return list(tx.execute(query.order_by(func.max(c.effective_at).desc()).limit(limit)).scalars())
+
+
+def gate_examples_of(tx: Connection, task: str, prompts: Collection[str], each: int) -> list[Example]:
+    """Of each of these prompts (by key) the newest of the gate, at most `each`."""
     c = example.c
     newest = func.row_number().over(partition_by=c.prompt_key, order_by=(c.effective_at.desc(), c.id.desc()))
-    turns = select(c.id, c.effective_at, newest.label("turn")).where(c.task == task, c.prompt_key.is_not(None), _STANDING)
-    turn = turns.subquery()
-    query = select(c.record).join(turn, turn.c.id == c.id).where(turn.c.turn <= each)
-    return _examples(tx, query.order_by(turn.c.turn, turn.c.effective_at.desc()).limit(limit))
+    turns = select(c.id, newest.label("turn")).where(c.task == task, _STANDING)
+    found: list[Example] = []
+    for some in chunks(prompts):
+        turn = turns.where(c.prompt_key.in_(some)).subquery()
+        found += _examples(tx, select(c.record).join(turn, turn.c.id == c.id).where(turn.c.turn <= each))
+    return found
 
 
 def dev_examples(tx: Connection, task: str, limit: int) -> list[Example]:

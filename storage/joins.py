@@ -135,7 +135,7 @@ _SAVE = (
     update(example)
     .where(example.c.task == bindparam("in_task"), example.c.interaction_id == bindparam("of"))
     .values({name: bindparam(f"new_{name}") for name in _JOINED})
-    .values(fold=_FOLD, prompt_key=case((_FOLD == literal_column("'gate'"), bindparam("new_prompt_key"))))
+    .values(fold=_FOLD, prompt_key=case((literal_column("'gate'") == _FOLD, bindparam("new_prompt_key"))))
 )
 
 

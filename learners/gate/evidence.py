@@ -199,8 +199,9 @@ class Judgement:
 
     Scores, `difference` (candidate minus champion) and `interval` (95 %) are in [0, 1] and [-1, 1]. `spent_look` is
     false where nothing was read (too few prompts, gate off): such a judgement is not saved as a look. `expires`: the
-    verdict is hold and no look is left. `prompts` different ones were read, of `entries` that the gate held (more, where
-    reading is capped); save `entries` in the look, since growth counts from there. The next look waits for `next_prompts` entries.
+    verdict is hold and no look is left. `prompts` different ones were read, of `entries` that the gate held (more,
+    where reading is capped); save `entries` in the look, since growth counts from there. The next look waits for
+    `next_prompts` entries.
     """
 
     verdict: Verdict

@@ -88,9 +88,10 @@ def judge(
     """The verdict on these rows, as look number `len(earlier_looks) + 1`.
 
     `human_texts` are the targets of train and dev, for the guards; `max_share_per_user` caps what one user's rows can
-    weigh; `seed` serves the collapse guards' bootstrap alone; `entries` is how many different prompts the gate holds where
-    it holds more than these rows; `kl` is how far training moved the candidate. `screened` is None where there was no screen, False
-    where it was passed, True where the candidate was clearly worse on it: then these rows are the screen.
+    weigh; `seed` serves the collapse guards' bootstrap alone; `entries` is how many different prompts the gate holds
+    where it holds more than these rows; `kl` is how far training moved the candidate. `screened` is None where there
+    was no screen, False where it was passed, True where the candidate was clearly worse on it: then these rows are the
+    screen.
     Raises EvidenceError for NaN and numbers out of range.
     """
     if not settings.enabled:

@@ -24,9 +24,7 @@ def cap_shares(weights: Sequence[float], users: Sequence[str | None], max_share:
     return [weight * factors.get(user, 1.0) for weight, user in zip(weights, users, strict=True)]
 
 
-def newest_fairly(
-    users: Sequence[str | None], places: int, max_share: float, prompts: Sequence[str] = ()
-) -> list[int]:
+def newest_fairly(users: Sequence[str | None], places: int, max_share: float, prompts: Sequence[str] = ()) -> list[int]:
     """Which of some rows, given newest first by their users, take the places: indexes, in the order given.
 
     The newest of each user up to that share of the places; where this leaves places empty, the newest of the rest.

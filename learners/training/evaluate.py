@@ -106,8 +106,8 @@ def _ask(
 
 
 def screened_prompts(prompts: Sequence[Prompt], screen: Screen | None) -> list[Prompt]:
-    """Of the gate's different prompts so many as the screen wants, each as often as it was asked; none where asking them
-    apart would save little."""
+    """So many of the gate's different prompts as the screen wants, each as often as it was asked; none where asking
+    them apart would save little."""
     asked: dict[str, list[Prompt]] = {}
     for prompt in prompts:
         if prompt.part == "gate":

@@ -1,4 +1,4 @@
-"""When two prompts are the same one: folds, leaks and the gate's evidence go by it, and so does what the store counts."""
+"""When two prompts are the same one: folds, leaks, the gate's evidence and the store's counts go by it."""
 
 from __future__ import annotations
 

@@ -53,7 +53,9 @@ class Worker:
 
     def _answer(self, prompt: contract.Prompt) -> contract.AnswerPair:
         own, its = (
-            contract.JudgedAnswer(text=f"Shop{prompt.id} with Item{prompt.id}", finish_reason="stop", tokens=3, score=one)
+            contract.JudgedAnswer(
+                text=f"Shop{prompt.id} with Item{prompt.id}", finish_reason="stop", tokens=3, score=one
+            )
             for one in (self.score, 0.5)
         )
         return contract.AnswerPair(id=prompt.id, weight=1.0, candidate=own, champion=its, user=prompt.user)
@@ -75,7 +77,11 @@ class Bench:
         self.add("erd@v1")
         self.add("erd@v2")
         made = store.write(lambda tx: updates.create_update(tx, "erd", "erd@v0", "ripe", NOW))
-        for state, values in (("queued", {"report": {"batch": []}}), ("running", {"candidate": "erd@v1"}), ("trained", {})):
+        for state, values in (
+            ("queued", {"report": {"batch": []}}),
+            ("running", {"candidate": "erd@v1"}),
+            ("trained", {}),
+        ):
             made = store.write(lambda tx, made=made, s=state, v=values: updates.change_update(tx, made, s, NOW, **v))  # type: ignore[arg-type,misc]
         self.number = made.update_id
 
