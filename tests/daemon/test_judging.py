@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from learners import job as contract
 from learners.job_files import read_prompts, write_answers, write_result
 from storage import decisions, registry, updates
 from storage.artifacts import Artifacts
-from storage.records import Adapter, Look, Message, Update
+from storage.records import Adapter, Look, Message, Update, UpdateState
 from storage.store import Store
 from tests.storage.makers import NOW, example, keep
 
@@ -77,12 +78,13 @@ class Bench:
         self.add("erd@v1")
         self.add("erd@v2")
         made = store.write(lambda tx: updates.create_update(tx, "erd", "erd@v0", "ripe", NOW))
-        for state, values in (
-            ("queued", {"report": {"batch": []}}),
-            ("running", {"candidate": "erd@v1"}),
-            ("trained", {}),
-        ):
-            made = store.write(lambda tx, made=made, s=state, v=values: updates.change_update(tx, made, s, NOW, **v))  # type: ignore[arg-type,misc]
+        steps: dict[UpdateState, dict[str, Any]] = {
+            "queued": {"report": {"batch": []}},
+            "running": {"candidate": "erd@v1"},
+            "trained": {},
+        }
+        for state, values in steps.items():
+            made = store.write(partial(updates.change_update, current=made, to_state=state, now=NOW, **values))
         self.number = made.update_id
 
     def add(self, name: str) -> None:
