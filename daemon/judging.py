@@ -20,7 +20,7 @@ from daemon.evidence import gate_prompts, human_texts, set_prompts, train_pairs
 from daemon.failures import Failures
 from daemon.jobs import Crashed, Done, Jobs
 from learners import job as contract
-from learners.gate import Judgement, gate_rows, judge, wait_for
+from learners.gate import Judgement, gate_rows, judge, one_row_each, wait_for
 from learners.job_files import read_answers, read_result, write_job, write_pairs, write_prompts
 from learners.pairwise.head import MIN_PAIRS
 from storage import buffer, decisions, registry, updates
@@ -155,7 +155,7 @@ class Judging:
         scores = () if result.screened else scores_of(update.candidate, job.champion.name, rows, self._clock())
         self._apply(update, judgement, scores, job.champion.name)
         if not result.screened:
-            self._failures.judged(task, rows, str(update.candidate), job.champion.name)
+            self._failures.judged(task, one_row_each(rows), str(update.candidate), job.champion.name)
 
     def _crashed(self, update: Update, reason: str) -> None:
         """Evaluations are tried again a bounded number of times; then the update fails and its batch returns."""

@@ -19,6 +19,7 @@ from .answers import gate_rows
 from .evidence import Answer, EvidenceError, GateRow, GateSettings, Judgement, Likelihood
 from .judge import Wait, clearly_worse, judge, wait_for
 from .power import Power, power_of
+from .prompts import one_row_each
 from .sets import SetUnreadable, read_set
 from .shares import newest_fairly
 from .statistics import screen_level
@@ -37,6 +38,7 @@ __all__ = [
     "gate_rows",
     "judge",
     "newest_fairly",
+    "one_row_each",
     "power_of",
     "read_set",
     "screen_level",
