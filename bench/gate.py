@@ -4,8 +4,9 @@
     python -m bench.gate --quick          to see that it works
     python -m bench.gate --write          put the tables into docs/gate.md
 
-Each candidate is looked at as the daemon does: on a screen of 30 prompts, at n prompts, and while it is held, twice
-more as its gate grows by half each time, on what was read before and the new prompts together. No guard rejects here.
+Every prompt is a different one, since the gate reads repeats of a prompt as one. Each candidate is looked at as the
+daemon does: on a screen of 30 prompts, at n prompts, and while it is held, twice more as its gate grows by half each
+time, on what was read before and the new prompts together. No guard rejects here.
 `bench.gate_real` does the same with adapters that are really trained.
 """
 

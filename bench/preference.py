@@ -55,6 +55,7 @@ sources: [{{type: http}}]
 storage: {{url: "sqlite:///adaptd.db", artifacts: ./artifacts}}
 rewards: {{settle: 0s}}                       # these people will not change their minds
 holdout: {{by: user}}
+gate: {{min_prompts: 12}}                     # all that the stream has; a gate of prompts wants 20 by default
 batching: {{max_wait: 1s, min: 100}}          # all of the batch at once: the recording is over
 updates: {{threads: 1, seed: {seed}, dpo: {{learning_rate: 2e-3}}}}
 learners: {{preference: auto}}

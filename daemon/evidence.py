@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from consumers.cleaning import last_asked
+from consumers.cleaning import last_asked, prompt_key
 from consumers.rewards import aged_out, decay
 from daemon.config import TaskConfig
 from learners import job as contract
@@ -21,11 +21,12 @@ from storage.records import Example
 HUMAN_TEXTS = 200
 MOST_JUDGED = 5000  # examples of the train fold that are looked at for pairs
 MOST_PAIRS = 2000  # pairs that the win-rate head learns from
+OF_EACH_PROMPT = 5  # examples that are looked at of a prompt of which nobody spoke lately: some have nothing to read
 LOOK_PAST = 5  # times the gate's cap are looked at, to find what others said behind one user's flood
 
 
 def gate_prompts(tx: Connection, task: TaskConfig, now: datetime) -> tuple[tuple[contract.Prompt, ...], int]:
-    """What one judgement asks, and how many entries the gate holds for it: more, once those are capped."""
+    """What one judgement asks, and how many different prompts the gate holds for it: more, once those are capped."""
     examples = examples_read(tx, task)
     prompts = prompts_of(examples, task, now)
     return prompts, _entries(tx, task, prompts, capped=len(examples) >= task.holdout.cap)
@@ -37,10 +38,24 @@ def set_prompts(task: TaskConfig) -> tuple[contract.Prompt, ...]:
 
 
 def examples_read(tx: Connection, task: TaskConfig) -> list[Example]:
-    """The gate's examples that one judgement reads: the newest, but no user's flood instead of everybody else's."""
-    found = buffer.gate_examples(tx, task.name, limit=LOOK_PAST * task.holdout.cap)
+    """The gate's examples that one judgement reads: the newest, but no user's flood instead of everybody else's, and no
+    prompt a second time instead of another."""
+    found = _newest_in_gate(tx, task)
     users = [example.user_id for example in found]
-    return [found[at] for at in newest_fairly(users, task.holdout.cap, task.batching.max_share_per_user)]
+    asked = [prompt_key(example.messages) for example in found]
+    return [found[at] for at in newest_fairly(users, task.holdout.cap, task.batching.max_share_per_user, asked)]
+
+
+def _newest_in_gate(tx: Connection, task: TaskConfig) -> list[Example]:
+    """The newest of the gate; where these repeat a few prompts, also the newest of the prompts that they lack."""
+    places = task.holdout.cap
+    found = buffer.gate_examples(tx, task.name, limit=LOOK_PAST * places)
+    known = {prompt_key(example.messages) for example in found}
+    if len(found) < LOOK_PAST * places or len(known) >= places:
+        return found
+    lacking = [key for key in buffer.newest_gate_prompts(tx, task.name, limit=2 * places) if key not in known]
+    found += buffer.gate_examples_of(tx, task.name, lacking[:places], each=OF_EACH_PROMPT)
+    return sorted(found, key=lambda example: example.effective_at, reverse=True)
 
 
 def prompts_of(examples: Sequence[Example], task: TaskConfig, now: datetime) -> tuple[contract.Prompt, ...]:
@@ -110,23 +125,27 @@ def _compared(example: Example) -> contract.Compared | None:
 
 
 def _entries(tx: Connection, task: TaskConfig, prompts: Sequence[contract.Prompt], *, capped: bool) -> int:
-    """How many prompts the primary could be read on, those beyond the cap included."""
-    if capped:
-        return count_entries(tx, task)
-    if _generates(task):
-        return len(prompts)
-    return sum(prompt.target is not None or prompt.pair is not None for prompt in prompts)
+    """How many different prompts the primary could be read on; those beyond the cap too, once these are enough."""
+    generates = _generates(task)
+    asked = [prompt for prompt in prompts if generates or prompt.target is not None or prompt.pair is not None]
+    different = len({prompt_key(prompt.messages) for prompt in asked})
+    if capped and different >= task.gate.min_prompts:
+        return max(different, count_entries(tx, task))
+    return different
 
 
 def count_entries(tx: Connection, task: TaskConfig) -> int:
-    """How many prompts the gate holds that its primary can be read on, without reading them."""
-    counts = buffer.buffer_counts(tx, task.name)
-    return counts.gate if _generates(task) else counts.gate_labelled
+    """How many different prompts the gate holds that its primary can be read on, without reading them."""
+    return buffer.gate_prompts(tx, task.name, labelled=not _generates(task))
 
 
 def human_texts(tx: Connection, task: TaskConfig, now: datetime) -> list[str]:
-    """What humans wrote in train and dev lately: the yardstick of the guards."""
+    """What humans wrote in train and dev lately, one text a prompt: the yardstick of the guards."""
     examples = buffer.dev_examples(tx, task.name, HUMAN_TEXTS) + buffer.learned_examples(tx, task.name, HUMAN_TEXTS)
     examples += buffer.open_examples(tx, task.name, settled_before=now, limit=HUMAN_TEXTS)
     fresh = [example for example in examples if not aged_out(example.effective_at, now, task.rewards)]
-    return [text for text in map(_target, fresh) if text is not None]
+    texts: dict[str, str] = {}
+    for example in fresh:
+        if (text := _target(example)) is not None:
+            texts.setdefault(prompt_key(example.messages), text)
+    return list(texts.values())

@@ -20,7 +20,7 @@ from daemon.evidence import gate_prompts, human_texts, set_prompts, train_pairs
 from daemon.failures import Failures
 from daemon.jobs import Crashed, Done, Jobs
 from learners import job as contract
-from learners.gate import Judgement, gate_rows, judge, wait_for
+from learners.gate import Judgement, gate_rows, judge, one_row_each, wait_for
 from learners.job_files import read_answers, read_result, write_job, write_pairs, write_prompts
 from learners.pairwise.head import MIN_PAIRS
 from storage import buffer, decisions, registry, updates
@@ -46,7 +46,7 @@ class _Bench:
     champion: Adapter
     candidate: Adapter
     prompts: tuple[contract.Prompt, ...]
-    entries: int  # what the gate holds; more than `prompts` once those are capped
+    entries: int  # different prompts that the gate holds; more than `prompts` has once those are capped
     looks: tuple[Look, ...]
 
 
@@ -75,7 +75,7 @@ class Judging:
             self._apply(update, judge((), (), task.gate, seed=update.update_id), ())
             return
         bench = self._store.read(lambda tx: self._bench(tx, update, task))
-        wait = wait_for(bench.entries, bench.looks, task.gate)
+        wait = wait_for(bench.entries, bench.looks, task.gate, _tried_with(update))
         if not wait.due:
             self._hold(update, f"waits for evidence: {wait.reason}")
         elif (engine := self._engine()) is not None:
@@ -149,13 +149,13 @@ class Judging:
             human_texts=texts,
             entries=bench.entries,
             kl=kl_of(update),
-            screened=result.screened if job.screen is not None else None,
+            screened=result.screened,
         )
         judgement = replace(judgement, report={**judgement.report, **result.preferring})
         scores = () if result.screened else scores_of(update.candidate, job.champion.name, rows, self._clock())
         self._apply(update, judgement, scores, job.champion.name)
         if not result.screened:
-            self._failures.judged(task, rows, str(update.candidate), job.champion.name)
+            self._failures.judged(task, one_row_each(rows), str(update.candidate), job.champion.name)
 
     def _crashed(self, update: Update, reason: str) -> None:
         """Evaluations are tried again a bounded number of times; then the update fails and its batch returns."""
@@ -179,10 +179,18 @@ class Judging:
         scores: Sequence[Score],
         judged_against: str | None = None,
     ) -> None:
-        against = judged_against or update.champion
+        """Only against the champion it was judged against; where that has changed meanwhile, it is judged again, and no
+        look is spent. `judged_against` is None where nothing was judged: then it is whoever reigns."""
 
         def change(tx: Connection) -> None:
             updates.save_scores(tx, scores)
+            line = registry.line_of(tx, update.task)
+            assert line is not None, "a task that has an update has a line"
+            against = judged_against or line.champion
+            if line.champion != against:
+                words = f"{against} is no longer the champion; judged again"
+                decisions.record(tx, Decision(self._clock(), "verdict", words, update.task, update.candidate))
+                return
             if judgement.spent_look:
                 updates.save_look(
                     tx, _look(update, judgement, len(updates.looks(tx, update.update_id)) + 1, self._clock())
@@ -199,13 +207,10 @@ class Judging:
         self._store.write(change)
 
     def _promote(self, tx: Connection, update: Update, judgement: Judgement, against: str) -> None:
-        """Only against the champion it was judged against; when that has changed meanwhile, it is judged again."""
         assert update.candidate is not None, "an update that is judged has a candidate"
-        if registry.promote(tx, update.task, update.candidate, against, self._clock()):
-            self._conclude(tx, update, "promoted", judgement.reason, "promoted", judgement)
-        else:
-            words = f"{against} is no longer the champion; judged again"
-            decisions.record(tx, Decision(self._clock(), "verdict", words, update.task, update.candidate))
+        if not registry.promote(tx, update.task, update.candidate, against, self._clock()):
+            raise AssertionError(f"{against} was the champion a moment ago, in this transaction")
+        self._conclude(tx, update, "promoted", judgement.reason, "promoted", judgement)
 
     def _conclude(
         self,
@@ -233,11 +238,19 @@ def _look(update: Update, judgement: Judgement, number: int, now: datetime) -> L
     return Look(update.update_id, number, judgement.entries, judgement.verdict, judgement.reason, now, report)
 
 
+def _tried_with(update: Update) -> int | None:
+    """How many different prompts the gate held when a judging found too little to read in them; None where none did."""
+    verdict = update.report.get("verdict", {})
+    return verdict["entries"] if verdict.get("spent_look") is False else None
+
+
 def _report(judgement: Judgement) -> dict[str, object]:
     return {
         "verdict": judgement.verdict,
         "primary": judgement.primary,
         "prompts": judgement.prompts,
+        "entries": judgement.entries,
+        "spent_look": judgement.spent_look,
         "difference": judgement.difference,
         "interval": judgement.interval,
         "champion_score": judgement.champion_score,

@@ -12,6 +12,6 @@ from storage import updates
 
 
 def power_now(tx: Connection, task: TaskConfig) -> Power:
-    """Counts entries and reads no prompt, since every status asks for it; what has aged out meanwhile still counts."""
+    """Counts different prompts and reads none, since every status asks for it; what has aged out since counts."""
     prompts = min(count_entries(tx, task), task.holdout.cap)
     return power_of(prompts, updates.last_looks(tx, task.name, LOOKS_READ), task.gate)

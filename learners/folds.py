@@ -35,13 +35,16 @@ class HoldoutSettings(Settings):
     )
     min: int = setting(
         60,
-        doc="Until the gate fold holds so many entries (prompts where the task has a validator, else prompts with "
-        "feedback), half of what is new goes to it.",
+        doc="Until the gate fold holds so many different prompts (where the task has no validator: with feedback), "
+        "half of what is new goes to it; with by: user, so many users.",
         unit="entries",
         ge=0,
     )
     cap: int = setting(
-        200, doc="A judgement reads at most so many entries of the gate fold, the newest.", unit="entries", ge=20
+        200,
+        doc="A judgement reads at most so many entries of the gate fold, the newest, those of other prompts first.",
+        unit="entries",
+        ge=20,
     )
 
     @property

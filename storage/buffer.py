@@ -94,6 +94,25 @@ def gate_examples(tx: Connection, task: str, limit: int = 200) -> list[Example]:
     return _examples(tx, _newest(task, limit).where(_STANDING, example.c.fold == "gate"))
 
 
+def newest_gate_prompts(tx: Connection, task: str, limit: int) -> list[str]:
+    """Keys of the gate's different prompts, the one that was spoken of last first; read from one index."""
+    c = example.c
+    query = select(c.prompt_key).where(c.task == task, c.prompt_key.is_not(None), _STANDING).group_by(c.prompt_key)
+    return list(tx.execute(query.order_by(func.max(c.effective_at).desc()).limit(limit)).scalars())
+
+
+def gate_examples_of(tx: Connection, task: str, prompts: Collection[str], each: int) -> list[Example]:
+    """Of each of these prompts (by key) the newest of the gate, at most `each`."""
+    c = example.c
+    newest = func.row_number().over(partition_by=c.prompt_key, order_by=(c.effective_at.desc(), c.id.desc()))
+    turns = select(c.id, newest.label("turn")).where(c.task == task, _STANDING)
+    found: list[Example] = []
+    for some in chunks(prompts):
+        turn = turns.where(c.prompt_key.in_(some)).subquery()
+        found += _examples(tx, select(c.record).join(turn, turn.c.id == c.id).where(turn.c.turn <= each))
+    return found
+
+
 def dev_examples(tx: Connection, task: str, limit: int) -> list[Example]:
     """Labelled ones of the dev fold; the newest first."""
     query = _newest(task, limit).where(_STANDING, example.c.fold == "dev", example.c.labelled.is_(True))
@@ -322,6 +341,14 @@ def _standing_counts(tx: Connection, task: str) -> dict[str, int]:
     counts = [func.count(case((condition, 1))).label(name) for name, condition in kinds.items()]
     row = tx.execute(select(*counts).where(c.task == task, c.revision.is_not(None))).mappings().one()
     return dict(row)
+
+
+def gate_prompts(tx: Connection, task: str, *, labelled: bool) -> int:
+    """How many different prompts the gate fold holds, or of those only what has feedback; counted over one index."""
+    c = example.c
+    query = select(func.count(c.prompt_key.distinct())).where(c.task == task, c.prompt_key.is_not(None))
+    query = query.where(c.joined.is_(True), c.withdrawn.is_(False), c.revision.is_not(None))
+    return tx.execute(query.where(c.labelled.is_(True)) if labelled else query).scalar_one()
 
 
 def _reserved_count(tx: Connection, task: str) -> int:

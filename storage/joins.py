@@ -10,12 +10,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, case, func, literal_column, select, update
 
 from storage.bulk import execute_many
 from storage.dialects.sqlite import among, as_list
 from storage.errors import NotLocked
 from storage.records import Event, Example, Fold, Retraction, Signal, codec
+from storage.records.prompts import prompt_key
 from storage.tables import event, example, retraction
 from storage.times import microseconds
 from storage.votes import answer_key
@@ -129,11 +130,12 @@ def save_signals(tx: Connection, task: str, signals: Mapping[str, Signal]) -> No
 
 
 _JOINED = ("revision", "labelled", "joined", "withdrawn", "last_signal_at", "effective_at", "record", "answer_key")
+_FOLD = func.coalesce(example.c.fold, bindparam("new_fold"))
 _SAVE = (
     update(example)
     .where(example.c.task == bindparam("in_task"), example.c.interaction_id == bindparam("of"))
     .values({name: bindparam(f"new_{name}") for name in _JOINED})
-    .values(fold=func.coalesce(example.c.fold, bindparam("new_fold")))
+    .values(fold=_FOLD, prompt_key=case((literal_column("'gate'") == _FOLD, bindparam("new_prompt_key"))))
 )
 
 
@@ -160,6 +162,7 @@ def _example_row(one: Example, fold: Fold | None) -> dict[str, Any]:
         "new_effective_at": microseconds(one.effective_at),
         "new_record": codec.to_json(one).decode(),
         "new_answer_key": answer_key(one),
+        "new_prompt_key": prompt_key(one.messages) if one.messages else None,
     }
 
 

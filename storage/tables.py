@@ -94,6 +94,7 @@ example = Table(
     Column("set_aside_reason", Text),
     Column("record", Text),
     Column("answer_key", Text),  # the same for the same text to the same prompt (`storage.votes`)
+    Column("prompt_key", Text),  # of the gate fold alone: the same for the same prompt (`storage.records.prompts`)
     UniqueConstraint("task", "interaction_id"),
 )
 Index("ix_example_open", example.c.task, example.c.fold, example.c.effective_at, sqlite_where=OPEN)
@@ -109,6 +110,17 @@ Index(
     example.c.learned_revision,
     example.c.set_aside_revision,
     sqlite_where=text("revision IS NOT NULL"),
+)
+Index(
+    "ix_example_gate_prompt",  # covers `gate_prompts` and finds the newest of each prompt
+    example.c.task,
+    example.c.prompt_key,
+    example.c.effective_at,
+    example.c.labelled,
+    example.c.joined,
+    example.c.withdrawn,
+    example.c.revision,
+    sqlite_where=text("prompt_key IS NOT NULL"),
 )
 
 # Interactions that people were asked to judge: what they say is learned, and counted apart (`storage.asked`).

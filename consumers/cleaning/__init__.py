@@ -1,7 +1,9 @@
 """Is it fit to keep? Checks of names, texts, times and loose values, the canonical messages, the hashes of content."""
 
+from storage.records.prompts import prompt_key
+
 from .hashes import canonical_json, content_hash, self_contained_id
-from .messages import canonical_messages, last_asked, prompt_key
+from .messages import canonical_messages, last_asked
 from .names import check_name, check_task
 from .times import parse_time
 from .values import check_loose, check_no_nul, check_text

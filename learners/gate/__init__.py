@@ -2,6 +2,7 @@
 
 evidence.py    settings, rows, the judgement: plain data
 statistics.py  the paired bootstrap and the alpha that is solved for the rows at hand
+prompts.py     rows of one prompt are one piece of evidence
 shares.py      how much one user's rows may weigh, and how many places they may take
 guards.py      length, collapse, generic content, KL, sub-checks
 generic.py     which answers would fit any prompt; words.py: answers as counts of words
@@ -18,6 +19,7 @@ from .answers import gate_rows
 from .evidence import Answer, EvidenceError, GateRow, GateSettings, Judgement, Likelihood
 from .judge import Wait, clearly_worse, judge, wait_for
 from .power import Power, power_of
+from .prompts import one_row_each
 from .sets import SetUnreadable, read_set
 from .shares import newest_fairly
 from .statistics import screen_level
@@ -36,6 +38,7 @@ __all__ = [
     "gate_rows",
     "judge",
     "newest_fairly",
+    "one_row_each",
     "power_of",
     "read_set",
     "screen_level",

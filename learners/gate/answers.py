@@ -24,6 +24,7 @@ def gate_rows(pairs: Sequence[contract.AnswerPair]) -> list[GateRow]:
             preferred=pair.preferred,
             part=pair.part,
             target_generic=pair.target_generic,
+            prompt=pair.prompt,
         )
         for pair in pairs
     ]

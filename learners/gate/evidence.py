@@ -47,7 +47,11 @@ class GateSettings(Settings):
     )
     looks: int = setting(3, doc="How often a held candidate is judged before it expires.", unit="looks", ge=1, le=3)
     min_prompts: int = setting(
-        20, doc="Prompts (for nll: human targets) below which the verdict is hold.", unit="prompts", ge=10
+        20,
+        doc="Different prompts (for nll: with a human text) below which the verdict is hold. The same prompt asked "
+        "again is no other.",
+        unit="prompts",
+        ge=10,
     )
     length_ratio: float = setting(
         2.0,
@@ -171,7 +175,8 @@ class GateRow:
 
     `target` is what a human wrote; `chosen` and `rejected` are what a human compared. Rows of the golden file and of
     the retention set say so in `part`. `target_generic`: whether the target would fit any prompt. `preferred` says, by
-    `judge` or `win_rate`, whether the candidate's answer is preferred: 1, 0, or 0.5 for a tie.
+    `judge` or `win_rate`, whether the candidate's answer is preferred: 1, 0, or 0.5 for a tie. `prompt` is the same for
+    rows that ask the same, which are one piece of evidence; a row without it stands for a prompt of its own.
     """
 
     id: str
@@ -185,6 +190,7 @@ class GateRow:
     part: Literal["gate", "golden", "retention"] = "gate"
     target_generic: bool | None = None
     preferred: Mapping[str, float] = field(default_factory=dict)
+    prompt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +199,9 @@ class Judgement:
 
     Scores, `difference` (candidate minus champion) and `interval` (95 %) are in [0, 1] and [-1, 1]. `spent_look` is
     false where nothing was read (too few prompts, gate off): such a judgement is not saved as a look. `expires`: the
-    verdict is hold and no look is left. `prompts` were read, of `entries` that the gate held (more, where reading is
-    capped); save `entries` in the look, since growth counts from there. The next look waits for `next_prompts` entries.
+    verdict is hold and no look is left. `prompts` different ones were read, of `entries` that the gate held (more,
+    where reading is capped); save `entries` in the look, since growth counts from there. The next look waits for
+    `next_prompts` entries.
     """
 
     verdict: Verdict

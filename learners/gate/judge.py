@@ -1,7 +1,8 @@
 """The gate: promote a candidate, hold it until there is more evidence, or reject it. Pure.
 
 A verdict reads one primary (a validator's score of generated answers, or the likelihood of what humans wrote or chose),
-on prompts that training never saw, both adapters on the same prompts. It promotes only what it is sure of
+on prompts that training never saw, both adapters on the same prompts. A prompt is one piece of evidence, however often
+it was asked (`prompts`). It promotes only what it is sure of
 (`statistics.promotion_level`), rejects what is proven worse or harmed by a guard (`guards`), and holds the rest.
 
 Not here: which prompts are read, when jobs run, what happens to adapters afterwards.
@@ -24,6 +25,7 @@ from .measures import report_measures
 from .noninferiority import Kept, read_kept
 from .pairs import read_pairs
 from .preferences import PREFERRED, preference_worth, preferred_by
+from .prompts import by_prompt, one_row_each, one_value_each
 from .shares import cap_shares
 from .statistics import Floats, Paired, Proof, bootstrap_bound, detectable_gain, is_worse, prove, spend
 
@@ -43,25 +45,32 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """The primary over the rows that have it; arrays of shape (n,), scores in [0, 1]."""
+    """The primary over the rows that have it, and over their different prompts; scores in [0, 1].
+
+    `prompts` and `pairs` have one entry a prompt, `rows` one an entry of the gate.
+    """
 
     primary: Primary
     rows: tuple[GateRow, ...]
+    prompts: tuple[GateRow, ...]
     pairs: Paired
     champion_score: float
     candidate_score: float
 
 
-def wait_for(prompts: int, earlier_looks: Sequence[Look], settings: GateSettings) -> Wait:
-    """Whether a candidate is to be looked at now, with `prompts` entries in its gate: asked before a job is spent.
+def wait_for(
+    prompts: int, earlier_looks: Sequence[Look], settings: GateSettings, tried_with: int | None = None
+) -> Wait:
+    """Whether a candidate is to be looked at now, with so many different `prompts` in its gate: asked before a job is
+    spent.
 
-    Entries are those the primary can be read on (for nll: with a human text), also beyond what one look reads; a
-    look's `prompts` are the entries of its time.
+    They are those the primary can be read on (for nll: with a human text), also beyond what one look reads; a look's
+    `prompts` are those of its time. `tried_with`: how many there were when a judging found too little to read in them.
     """
-    need = settings.min_prompts
+    need = settings.min_prompts if tried_with is None else max(settings.min_prompts, tried_with + 1)
     if earlier_looks:
         need = max(need, math.ceil(GROWTH * earlier_looks[-1].prompts))
-    return Wait(due=prompts >= need, have=prompts, need=need, reason=f"{prompts} of {need} prompts")
+    return Wait(due=prompts >= need, have=prompts, need=need, reason=f"{prompts} of {need} different prompts")
 
 
 def judge(
@@ -79,9 +88,10 @@ def judge(
     """The verdict on these rows, as look number `len(earlier_looks) + 1`.
 
     `human_texts` are the targets of train and dev, for the guards; `max_share_per_user` caps what one user's rows can
-    weigh; `seed` serves the collapse guards' bootstrap alone; `entries` is how many the gate holds where it holds more
-    than these rows; `kl` is how far training moved the candidate. `screened` is None where there was no screen, False
-    where it was passed, True where the candidate was clearly worse on it: then these rows are the screen.
+    weigh; `seed` serves the collapse guards' bootstrap alone; `entries` is how many different prompts the gate holds
+    where it holds more than these rows; `kl` is how far training moved the candidate. `screened` is None where there
+    was no screen, False where it was passed, True where the candidate was clearly worse on it: then these rows are the
+    screen.
     Raises EvidenceError for NaN and numbers out of range.
     """
     if not settings.enabled:
@@ -93,12 +103,12 @@ def judge(
     reading = _read(asked, settings, max_share_per_user)
     if screened:
         return _failed_screen(reading, settings, max(entries or 0, reading.pairs.count))
-    short = _too_little(reading, len(asked), settings)
-    if short:
-        return short
+    if (short := _too_little(reading, asked, settings)) is not None:
+        entries = max(entries or 0, short.entries)
+        return replace(short, entries=entries, next_prompts=max(settings.min_prompts, entries + 1))
     look = len(earlier_looks) + 1
     budget = settings.alpha * spend(look, settings.looks)
-    guards = read_guards(reading.rows, human_texts, settings, budget, seed, kl)
+    guards = read_guards(reading.prompts, human_texts, settings, budget, seed, kl)
     kept = _read_kept(rows, settings)
     entries = max(entries or 0, reading.pairs.count)
     return _verdict(reading, asked, guards, kept, look, settings, entries, screened is not None)
@@ -123,8 +133,10 @@ def _read(rows: Sequence[GateRow], settings: GateSettings, max_share: float) -> 
     candidate = np.array([_worth(row, row.candidate, primary) for row in kept], dtype=np.float64)
     champion = np.array([_worth(row, row.champion, primary) for row in kept], dtype=np.float64)
     means = [float(np.average(side, weights=weights)) if kept else 0.0 for side in (champion, candidate)]
-    pairs = Paired(candidate - champion, np.array(weights, dtype=np.float64))
-    return _Reading(primary, tuple(kept), pairs, *means)
+    prompts, places = one_row_each(kept), by_prompt(kept)
+    differences = one_value_each(places, candidate - champion, np.array(weights, dtype=np.float64))
+    pairs = Paired(differences, np.array([prompt.weight for prompt in prompts], dtype=np.float64))
+    return _Reading(primary, tuple(kept), tuple(prompts), pairs, *means)
 
 
 def _primary(rows: Sequence[GateRow], settings: GateSettings) -> Primary:
@@ -173,10 +185,14 @@ def _failed_screen(reading: _Reading, settings: GateSettings, entries: int) -> J
 def _read_kept(rows: Sequence[GateRow], settings: GateSettings) -> tuple[Kept, ...]:
     """The golden file by how alike the answers are to the targets, retention by how likely the targets are."""
     found = (
-        _kept("golden", [_both(row, "similarity") for row in rows if row.part == "golden"], settings.golden_margin),
-        _kept("retention", [_both_likely(row) for row in rows if row.part == "retention"], settings.retention_margin),
+        _kept("golden", [_both(row, "similarity") for row in _part(rows, "golden")], settings.golden_margin),
+        _kept("retention", [_both_likely(row) for row in _part(rows, "retention")], settings.retention_margin),
     )
     return tuple(kept for kept in found if kept is not None)
+
+
+def _part(rows: Sequence[GateRow], part: str) -> list[GateRow]:
+    return one_row_each([row for row in rows if row.part == part])
 
 
 def _kept(name: str, worths: Sequence[tuple[float | None, float | None]], margin: float) -> Kept | None:
@@ -196,15 +212,15 @@ def _both_likely(row: GateRow) -> tuple[float | None, float | None]:
 
 
 _UNITS = {
-    "validator": "prompts with a validator's score",
-    "judge": "prompts whose answers the judge compared",
-    "win_rate": "prompts whose answers the win-rate head compared",
-    "nll": "prompts with a human text",
-    "nll_chosen": "prompts with a chosen answer",
+    "validator": "different prompts with a validator's score",
+    "judge": "different prompts whose answers the judge compared",
+    "win_rate": "different prompts whose answers the win-rate head compared",
+    "nll": "different prompts with a human text",
+    "nll_chosen": "different prompts with a chosen answer",
 }
 
 
-def _too_little(reading: _Reading, given: int, settings: GateSettings) -> Judgement | None:
+def _too_little(reading: _Reading, asked: Sequence[GateRow], settings: GateSettings) -> Judgement | None:
     """A hold that spends no look, where there is too little to read."""
     count, effective, need = reading.pairs.count, reading.pairs.effective, settings.min_prompts
     if count >= need and effective >= MIN_EFFECTIVE:
@@ -212,9 +228,11 @@ def _too_little(reading: _Reading, given: int, settings: GateSettings) -> Judgem
     reason = f"{count} of {need} {_UNITS[reading.primary]}"
     if count >= need:
         reason = f"{count} prompts weigh as much as {effective:.1f} after decay and caps, {MIN_EFFECTIVE} are needed"
-    elif given > count:
-        reason += f" ({given - count} more lack it or have no weight left)"
-    return Judgement("hold", reason, reading.primary, count, count, False, next_prompts=max(need, count + 1))
+    elif (lacking := len(by_prompt(asked)) - count) > 0:
+        reason += f" ({lacking} more lack it or have no weight left)"
+    elif len(reading.rows) > count:
+        reason += f" (asked {len(reading.rows)} times)"
+    return Judgement("hold", reason, reading.primary, count, count, False)
 
 
 def _verdict(
@@ -265,7 +283,7 @@ def _held(base: Judgement, reading: _Reading, look: int, settings: GateSettings,
     if look >= settings.looks:
         return replace(base, reason=f"expired after {look} looks, {why}", expires=True)
     need = math.ceil(GROWTH * base.entries)
-    return replace(base, reason=f"{base.entries} of {need} prompts, {why}", next_prompts=need)
+    return replace(base, reason=f"{base.entries} of {need} different prompts, {why}", next_prompts=need)
 
 
 def _said(reading: _Reading) -> str:
@@ -294,7 +312,7 @@ def _whose_texts(reading: _Reading) -> str:
 
 def _mean_nll(reading: _Reading, side: str) -> float:
     values = [_nll(row, getattr(row, side)) or 0.0 for row in reading.rows]
-    return float(np.average(values, weights=reading.pairs.weights))
+    return float(np.average(values, weights=[row.weight for row in reading.rows]))
 
 
 def _interval(pairs: Paired) -> tuple[float, float]:
@@ -315,7 +333,7 @@ def _report(
         "detectable_gain": detectable_gain(reading.pairs.cautious(), proof.level),
         "guards": [asdict(guard) for guard in guards],
         "kept": [asdict(one) for one in kept],
-        "measures": report_measures(reading.rows),
+        "measures": report_measures(reading.prompts),
     }
     if reading.primary in ("nll", "nll_chosen"):
         report["nll_per_token"] = {side: _mean_nll(reading, side) for side in ("champion", "candidate")}

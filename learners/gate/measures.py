@@ -5,7 +5,7 @@
 | score | the generated answer, by the validator | [0, 1] |
 | similarity, edit, bleu, rouge_l, exact | the generated answer beside the human target | [0, 1] |
 | generic | the generated answer: would it fit any prompt (`generic`) | 0 or 1 |
-| self_similarity | the generated answer: mean cosine of its word counts with the other answers' | [0, 1] |
+| self_similarity | the generated answer: mean cosine of its word counts with the answers to other prompts | [0, 1] |
 | length, tokens | the generated answer | characters, tokens |
 | nll_per_token, entropy | the human target under the adapter | nats |
 | perplexity | exp of the mean nll_per_token | |
@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from consumers.cleaning import prompt_key
 from consumers.similarity import SimilaritySettings, rouge_l, similarity
 from learners.job import JudgedAnswer, Measures, Prompt
 
@@ -39,7 +40,7 @@ def measure_answers(
     """One contender's answers with what is measured of them; all sequences have one entry an answer."""
     texts = [answer.text for answer in said]
     generic = find_generic([asked_text(prompt) for prompt in prompts], texts)
-    alike = _self_similarity(texts)
+    alike = _self_similarity([prompt_key(prompt.messages) for prompt in prompts], texts)
     return [
         answer.model_copy(
             update={
@@ -81,11 +82,17 @@ def _beside_target(said: str, target: str | None, settings: SimilaritySettings) 
     }
 
 
-def _self_similarity(texts: Sequence[str]) -> list[float | None]:
-    if len(texts) < 2:
+def _self_similarity(asked: Sequence[str], texts: Sequence[str]) -> list[float | None]:
+    """With the answers to other prompts alone: that the same prompt gets the same answer again says nothing."""
+    first: dict[str, str] = {}
+    for key, text in zip(asked, texts, strict=True):
+        first.setdefault(key, text)
+    if len(first) < 2:
         return [None] * len(texts)
-    alike = likeness(count_words(texts, vocabulary(texts)))
-    return [min(1.0, float(one)) for one in alike.sum(axis=1) / (len(texts) - 1)]
+    said = list(first.values())
+    alike = likeness(count_words(said, vocabulary(said))).sum(axis=1) / (len(said) - 1)
+    means = dict(zip(first, alike, strict=True))
+    return [min(1.0, float(means[key])) for key in asked]
 
 
 def report_measures(rows: Sequence[GateRow]) -> dict[str, dict[str, Any]]:

@@ -26,10 +26,11 @@ class Power:
     """What a first look at `prompts` would see. `spread` (standard deviation) and `gain` are in [0, 1].
 
     `measured`: the spread is from looks of this task. `effective` is what the prompts count as, after decay and caps.
-    `gain` is None where there are too few prompts for any verdict.
+    `gain` is None where there are too few prompts for any verdict: `wanted` different ones are the fewest.
     """
 
     prompts: int
+    wanted: int
     effective: float
     spread: float
     measured: bool
@@ -40,6 +41,8 @@ class Power:
         """In points of 100."""
         counts = f", which count as {self.effective:.0f}" if self.effective < 0.95 * self.prompts else ""
         spread = f"spread {100 * self.spread:.0f} points{'' if self.measured else ' (assumed: nothing judged yet)'}"
+        if self.prompts < self.wanted:
+            return f"{self.prompts} different prompts of the {self.wanted} that are wanted: too few to judge anything"
         if self.gain is None:
             return f"gate of {self.prompts} prompts{counts}: too few to judge anything"
         return (
@@ -49,13 +52,13 @@ class Power:
 
 
 def power_of(prompts: int, looks: Sequence[Look], settings: GateSettings) -> Power:
-    """Of a gate that holds so many prompts now; `looks` are the task's last ones, the newest first."""
+    """Of a gate that holds so many different prompts now; `looks` are the task's last ones, the newest first."""
     read = [found for look in looks[:LOOKS_READ] if (found := _reading(look)) is not None]
     spread = median(spread for spread, _ in read) if read else DEFAULT_SPREAD
     effective = prompts * (median(share for _, share in read) if read else 1.0)
     enough = prompts >= settings.min_prompts and effective >= 8
     gain = detectable(effective, spread, settings.alpha, settings.looks) if enough and settings.enabled else None
-    return Power(prompts, effective, spread, bool(read), gain)
+    return Power(prompts, settings.min_prompts, effective, spread, bool(read), gain)
 
 
 def detectable(effective: float, spread: float, alpha: float, looks: int) -> float:

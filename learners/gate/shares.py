@@ -24,19 +24,30 @@ def cap_shares(weights: Sequence[float], users: Sequence[str | None], max_share:
     return [weight * factors.get(user, 1.0) for weight, user in zip(weights, users, strict=True)]
 
 
-def newest_fairly(users: Sequence[str | None], places: int, max_share: float) -> list[int]:
+def newest_fairly(users: Sequence[str | None], places: int, max_share: float, prompts: Sequence[str] = ()) -> list[int]:
     """Which of some rows, given newest first by their users, take the places: indexes, in the order given.
 
     The newest of each user up to that share of the places; where this leaves places empty, the newest of the rest.
+    With `prompts`, each row's, the newest row of every prompt goes before any second row of one.
     """
     most, taken = math.ceil(max_share * places), Counter[str | None]()
     within: list[int] = []
     beyond: list[int] = []
-    for at, user in enumerate(users):
-        taken[user] += 1
-        (within if taken[user] <= most else beyond).append(at)
+    for at in _each_prompt_first(prompts) if prompts else range(len(users)):
+        taken[users[at]] += 1
+        (within if taken[users[at]] <= most else beyond).append(at)
     chosen = within[:places]
     return sorted([*chosen, *beyond[: places - len(chosen)]])
+
+
+def _each_prompt_first(prompts: Sequence[str]) -> list[int]:
+    """Places of the first row of each prompt, then of the second ones, and so on; each in the order given."""
+    seen = Counter[str]()
+    turns = []
+    for at, prompt in enumerate(prompts):
+        turns.append((seen[prompt], at))
+        seen[prompt] += 1
+    return [at for _, at in sorted(turns)]
 
 
 def _factors(held: Mapping[str | None, float], max_share: float) -> dict[str | None, float]:

@@ -5,7 +5,8 @@ of draws and still answers differently with another seed. The tail of the bootst
 closed, very exact approximation, the saddlepoint (Davison and Hinkley, Bootstrap Methods and their Application, 1997,
 section 9.5), so a judgement takes under a millisecond and depends on nothing but the rows.
 
-Limits: rows are taken as independent; two prompts of one user are not. A harm so rare that no row shows it cannot be
+Limits: rows are taken as independent, which different prompts of one user are not; repeats of one prompt are made one
+row before they come here (`prompts`). A harm so rare that no row shows it cannot be
 seen by any method that looks at the rows.
 """
 

@@ -92,7 +92,8 @@ class JudgedAnswer(Frozen):
 
 class AnswerPair(Frozen):
     """Both contenders on one prompt. `target_generic`: whether the human's own text would fit any prompt. `preferred`,
-    by `judge` or `win_rate`, is 1 for the candidate's answer, 0 for the champion's, 0.5 for a tie.
+    by `judge` or `win_rate`, is 1 for the candidate's answer, 0 for the champion's, 0.5 for a tie. `prompt` is the key
+    of what was asked, the same for equal prompts.
     """
 
     id: str
@@ -105,3 +106,4 @@ class AnswerPair(Frozen):
     pair: Compared | None = None
     user: int | None = None
     preferred: dict[str, float] = {}
+    prompt: str | None = None

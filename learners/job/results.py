@@ -156,15 +156,15 @@ class EvaluateResult(_Result):
     """What came of an evaluate job: how many prompts both answered. Scores are means in [0, 1], for people.
 
     `try_again`: it failed only because the engine was away or full. `screened`: the candidate was clearly worse on the
-    screen, and only that is in answers.jsonl. `generated` answers were asked of the engine, `remembered` were kept.
-    `preferring` is what `judge` and `win_rate` report.
+    screen, and only that is in answers.jsonl; false where it passed one, null where there was none. `generated` answers
+    were asked of the engine, `remembered` were kept. `preferring` is what `judge` and `win_rate` report.
     """
 
     kind: Literal["evaluate"] = "evaluate"
     outcome: Literal["evaluated", "failed"]
     prompts: int = 0
     try_again: bool = False
-    screened: bool = False
+    screened: bool | None = None
     generated: int = 0
     remembered: int = 0
     preferring: dict[str, dict[str, Any]] = {}

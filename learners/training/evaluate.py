@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import get_args
 
+from consumers.cleaning import prompt_key
 from learners.engines.client import Answer, EngineClient
 from learners.gate import GateSettings, clearly_worse, gate_rows
 from learners.gate.measures import generic_targets, measure_answers
@@ -82,8 +83,10 @@ def _ask(
     champion: ContenderAt,
     validator: Validator | None,
     say: Callable[[int], None],
-) -> tuple[list[AnswerPair], bool]:
-    """What both said, and whether that was the screen alone. The champion goes first there: it often is known."""
+) -> tuple[list[AnswerPair], bool | None]:
+    """What both said, and whether that was the screen alone, None where there was no screen. The champion goes first
+    there: it often is known."""
+    passed = None
     if (first := screened_prompts(prompts, job.screen)) and job.screen is not None:
         _hear(champion, first)
         champion.release()
@@ -91,6 +94,7 @@ def _ask(
         pairs = _pairs(job, first, candidate, champion, validator)
         if _clearly_worse(job.screen, pairs):
             return pairs, True
+        passed = False
         say(2 * len(first))
     _hear(candidate, prompts)
     candidate.likelihoods(own := _own_texts(prompts, candidate))
@@ -98,15 +102,20 @@ def _ask(
     say(len(prompts))
     _hear(champion, prompts)
     champion.likelihoods(own)
-    return _pairs(job, prompts, candidate, champion, validator, measured=True), False
+    return _pairs(job, prompts, candidate, champion, validator, measured=True), passed
 
 
 def screened_prompts(prompts: Sequence[Prompt], screen: Screen | None) -> list[Prompt]:
-    """The prompts of the screen, drawn from the gate's; none where asking them apart would save little."""
-    mine = [prompt for prompt in prompts if prompt.part == "gate"]
-    if screen is None or len(mine) < 2 * screen.prompts:
+    """So many of the gate's different prompts as the screen wants, each as often as it was asked; none where asking
+    them apart would save little."""
+    asked: dict[str, list[Prompt]] = {}
+    for prompt in prompts:
+        if prompt.part == "gate":
+            asked.setdefault(prompt_key(prompt.messages), []).append(prompt)
+    if screen is None or len(asked) < 2 * screen.prompts:
         return []
-    return random.Random(screen.seed).sample(mine, screen.prompts)
+    drawn = random.Random(screen.seed).sample(list(asked.values()), screen.prompts)
+    return [prompt for same in drawn for prompt in same]
 
 
 def _hear(contender: ContenderAt, prompts: Sequence[Prompt]) -> None:
@@ -222,12 +231,13 @@ def _pair(prompt: Prompt, candidate: JudgedAnswer, champion: JudgedAnswer, gener
         pair=prompt.pair,
         user=prompt.user,
         target_generic=generic,
+        prompt=prompt_key(prompt.messages),
         candidate=candidate,
         champion=champion,
     )
 
 
-def _in_words(asked: int, answers: Sequence[AnswerPair], screened: bool) -> str:
+def _in_words(asked: int, answers: Sequence[AnswerPair], screened: bool | None) -> str:
     too_long = sum(_lacks(answer) for answer in answers)
     if screened:
         return f"clearly worse on a screen of {len(answers)} prompts; {asked - len(answers)} others were not asked"

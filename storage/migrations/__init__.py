@@ -16,7 +16,7 @@ from storage.errors import StoreMismatch
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0005"
+HEAD = "0006"
 
 
 def revision_of(tx: Connection) -> str | None:

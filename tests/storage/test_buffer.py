@@ -11,7 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from storage import buffer, updates
 from storage.buffer import BufferCounts, Outcome, Released
 from storage.errors import StalePool, StorageError
-from storage.records import Fold, Origin, Signal
+from storage.records import Fold, Message, Origin, Signal
+from storage.records.prompts import prompt_key
 from storage.store import Store
 from storage.tables import OPEN, reservation
 from storage.tables import example as examples
@@ -263,6 +264,32 @@ def test_the_buffer_is_counted(store: Store) -> None:
     assert store.read(lambda tx: buffer.buffer_counts(tx, "sql")) == BufferCounts()
 
 
+def test_a_gate_s_different_prompts_are_counted_and_not_its_entries(store: Store) -> None:
+    shop, bank = (Message("user", "Draw a shop"),), (Message("user", "Draw a bank"),)
+    loud = (Message("user", " draw  A SHOP "),)
+    gate = [example("s", messages=shop), example("l", messages=loud), example("b", messages=bank, scalar=None)]
+    gone = example("gone", messages=(Message("user", "Draw a park"),), withdrawn=True)
+    store.write(lambda tx: keep(tx, *gate, gone, example("silent", messages=()), fold="gate"))
+    store.write(lambda tx: keep(tx, example("t", messages=(Message("user", "Draw a zoo"),))))
+    assert store.read(lambda tx: buffer.gate_prompts(tx, "erd", labelled=False)) == 2
+    assert store.read(lambda tx: buffer.gate_prompts(tx, "erd", labelled=True)) == 1
+    trained = select(examples.c.prompt_key).where(examples.c.fold == "train")
+    assert store.read(lambda tx: tx.execute(trained).scalars().all()) == [None]
+
+
+def test_the_gate_s_prompts_and_what_is_newest_of_each_are_found(store: Store) -> None:
+    said = [
+        example(f"{at}", messages=(Message("user", f"Draw {at % 2}"),), effective_at=later(at), withdrawn=at == 5)
+        for at in range(6)
+    ]
+    store.write(lambda tx: keep(tx, *said, fold="gate"))
+    even, odd = (prompt_key((Message("user", f"draw {at}"),)) for at in range(2))
+    assert store.read(lambda tx: buffer.newest_gate_prompts(tx, "erd", 9)) == [even, odd]
+    assert store.read(lambda tx: buffer.newest_gate_prompts(tx, "erd", 1)) == [even]
+    found = store.read(lambda tx: buffer.gate_examples_of(tx, "erd", [even, odd, "unknown"], each=2))
+    assert sorted(one.interaction_id for one in found) == ["1", "2", "3", "4"]
+
+
 def test_a_pool_is_found_by_an_index(store: Store) -> None:
     explained = []
 
@@ -293,9 +320,12 @@ def test_counting_reads_one_index_and_not_the_records(store: Store) -> None:
                 return tx.execute(query)
 
         conditions(Explains(), "erd")  # type: ignore[arg-type]
+        buffer.gate_prompts(Explains(), "erd", labelled=True)  # type: ignore[arg-type]
+        buffer.newest_gate_prompts(Explains(), "erd", 9)  # type: ignore[arg-type]
 
     store.read(watch)
     assert "COVERING INDEX ix_example_state" in seen[0]
+    assert all("COVERING INDEX ix_example_gate_prompt" in plan for plan in seen[1:3])
 
 
 def test_a_fate_never_goes_back(store: Store) -> None:

@@ -14,10 +14,13 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 
-from storage import failures, migrations
+from storage import buffer, failures, migrations
 from storage.dialects import sqlite
+from storage.records import Message, codec
+from storage.records.prompts import prompt_key
 from storage.store import Store
 from storage.tables import metadata
+from tests.storage.makers import example
 
 SCHEMA = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE '%alembic%' AND sql IS NOT NULL"
 
@@ -94,3 +97,21 @@ def test_a_store_of_the_first_schema_is_brought_up_to_date_with_what_it_holds(ur
         assert store.read(migrations.revision_of) == migrations.HEAD
         assert store.read(lambda tx: tx.execute(text("SELECT interaction_id FROM example")).scalars().all()) == ["kept"]
         assert store.read(lambda tx: failures.list_failures(tx, "erd")) == []
+
+
+def test_a_gate_of_before_there_were_prompt_keys_gets_them(url: str) -> None:
+    record = codec.to_json(example("old", messages=(Message("user", "Draw a shop"),))).decode()
+    row = "INSERT INTO example (task, interaction_id, rev, revision, labelled, joined, withdrawn, fold, record) VALUES "
+    engine = create_engine(url)
+    with engine.begin() as tx:
+        command.upgrade(migrations.config_for(tx), "0005")
+        for fold, name in (("gate", "old"), ("gate", "same"), ("train", "other")):
+            values = {"name": name, "fold": fold, "record": record}
+            tx.execute(text(f"{row}('erd', :name, 1, 1, 1, 1, 0, :fold, :record)"), values)
+        tx.execute(text(f"{row}('erd', 'empty', 1, NULL, NULL, NULL, NULL, 'gate', NULL)"))
+    engine.dispose()
+    with Store.open(url) as store:
+        assert store.read(lambda tx: buffer.gate_prompts(tx, "erd", labelled=True)) == 1
+        keys = store.read(lambda tx: tx.execute(text("SELECT prompt_key FROM example ORDER BY id")).scalars().all())
+        key = prompt_key((Message("user", "draw a SHOP"),))
+        assert keys == [key, key, None, None]

@@ -54,7 +54,7 @@ def test_a_clearly_worse_candidate_is_rejected() -> None:
 def test_too_little_evidence_is_held_and_says_how_many_prompts_more() -> None:
     judgement = verdict_of_gain(0.005, 60)
     assert (judgement.verdict, judgement.next_prompts, judgement.expires) == ("hold", 90, False)
-    assert judgement.reason.startswith("60 of 90 prompts, not enough evidence: validator 7")
+    assert judgement.reason.startswith("60 of 90 different prompts, not enough evidence: validator 7")
     assert "points would show" in judgement.reason
 
 
@@ -77,13 +77,13 @@ def test_the_last_look_may_still_promote_or_reject(gain: float) -> None:
 def test_no_rows_are_held_without_spending_a_look() -> None:
     judgement = judge((), (), SETTINGS, seed=0)
     assert (judgement.verdict, judgement.spent_look, judgement.expires) == ("hold", False, False)
-    assert judgement.reason == "0 of 20 prompts with a human text"
+    assert judgement.reason == "0 of 20 different prompts with a human text"
 
 
 def test_below_min_prompts_a_great_gain_is_held() -> None:
     judgement = verdict_of_gain(0.15, 19)
     assert (judgement.verdict, judgement.spent_look) == ("hold", False)
-    assert judgement.reason == "19 of 20 prompts with a validator's score"
+    assert judgement.reason == "19 of 20 different prompts with a validator's score"
     assert judgement.next_prompts == 20
     assert verdict_of_gain(0.15, 20).verdict == "promote"
 
@@ -189,16 +189,22 @@ def test_a_look_is_due_once_the_gate_has_grown_by_half() -> None:
     assert not wait_for(19, (), SETTINGS).due
     assert wait_for(20, (), SETTINGS).due
     waiting = wait_for(61, [look(1, 60)], SETTINGS)
-    assert (waiting.due, waiting.need, waiting.reason) == (False, 90, "61 of 90 prompts")
+    assert (waiting.due, waiting.need, waiting.reason) == (False, 90, "61 of 90 different prompts")
     assert wait_for(90, [look(1, 60)], SETTINGS).due
     assert wait_for(134, [look(1, 60), look(2, 90)], SETTINGS).need == 135
+
+
+def test_where_a_judging_found_too_little_to_read_one_more_prompt_is_wanted() -> None:
+    assert not wait_for(60, (), SETTINGS, tried_with=60).due
+    assert wait_for(61, (), SETTINGS, tried_with=60).due
+    assert wait_for(12, (), SETTINGS, tried_with=10).need == SETTINGS.min_prompts
 
 
 def test_where_reading_is_capped_growth_counts_from_what_the_gate_held() -> None:
     rows = scored([0.5] * 40, [0.5] * 40)
     judgement = judge(rows, (), SETTINGS, seed=0, entries=100)
     assert (judgement.prompts, judgement.entries, judgement.next_prompts) == (40, 100, 150)
-    assert judgement.reason.startswith("100 of 150 prompts")
+    assert judgement.reason.startswith("100 of 150 different prompts")
     assert judge(rows, (), SETTINGS, seed=0).next_prompts == 60
 
 

@@ -40,6 +40,12 @@ def test_alike_answers_have_a_high_self_similarity() -> None:
     assert [one.measures.self_similarity for one in found] == pytest.approx([0.5, 0.5, 0.0])
 
 
+def test_the_same_answer_to_the_same_prompt_again_is_not_alike_to_itself() -> None:
+    asked = [prompt(0, None), prompt(0, None), prompt(1, None)]
+    found = measure_answers(asked, [said("a b"), said("a b"), said("c d")], SETTINGS, [None] * 3)
+    assert [one.measures.self_similarity for one in found] == [0.0, 0.0, 0.0]
+
+
 def test_rouge_l_is_the_f1_of_the_longest_common_subsequence() -> None:
     assert rouge_l("police killed the gunman", "police kill the gunman") == pytest.approx(0.75)  # Lin 2004, table 1
     assert rouge_l("the gunman police killed", "police killed the gunman") == pytest.approx(0.5)

@@ -77,7 +77,7 @@ def test_beside_human_targets_chosen_answers_count_too_and_the_verdict_says_how_
 def test_with_too_few_chosen_answers_the_verdict_is_hold_and_says_so() -> None:
     found = judge([row(i, answer(5, 4)) for i in range(9)], (), GateSettings(), seed=1)
     assert found.verdict == "hold"
-    assert "9 of 20 prompts with a chosen answer" in found.reason
+    assert "9 of 20 different prompts with a chosen answer" in found.reason
 
 
 @pytest.mark.parametrize(

@@ -46,5 +46,7 @@ def test_a_screen_is_no_look_at_the_spread() -> None:
 
 
 def test_too_few_prompts_detect_nothing() -> None:
-    assert power_of(19, [], SETTINGS).words == "gate of 19 prompts: too few to judge anything"
+    assert power_of(19, [], SETTINGS).words == (
+        "19 different prompts of the 20 that are wanted: too few to judge anything"
+    )
     assert power_of(0, [], SETTINGS).gain is None

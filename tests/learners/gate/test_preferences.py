@@ -48,7 +48,7 @@ def test_auto_takes_validator_then_judge_then_head_then_likelihood() -> None:
 def test_a_head_that_was_asked_for_and_could_not_be_made_holds_without_spending_a_look() -> None:
     found = judge(labelled(LIKELY, LIKELY), (), GateSettings(primary="win_rate"), seed=1)
     assert (found.verdict, found.spent_look) == ("hold", False)
-    assert "0 of 20 prompts whose answers the win-rate head compared" in found.reason
+    assert "0 of 20 different prompts whose answers the win-rate head compared" in found.reason
 
 
 def test_a_judge_as_primary_needs_an_address() -> None:

@@ -60,3 +60,10 @@ def test_places_that_nobody_else_can_take_go_to_the_newest() -> None:
     assert newest_fairly(["a"] * 30, 10, 0.2) == list(range(10))
     assert newest_fairly([None, "a"], 10, 0.2) == [0, 1]
     assert newest_fairly([], 10, 0.2) == []
+
+
+def test_a_prompt_takes_a_second_place_only_after_every_other_has_one() -> None:
+    prompts = [*["popular"] * 20, "a", "b", "c"]
+    users: list[str | None] = [f"u{at}" for at in range(23)]
+    assert newest_fairly(users, 5, 0.2, prompts) == [0, 1, 20, 21, 22]
+    assert newest_fairly(users, 5, 0.2) == [0, 1, 2, 3, 4]

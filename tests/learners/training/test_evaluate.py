@@ -259,6 +259,28 @@ def test_the_screen_is_a_draw_of_the_gate_s_own_prompts_and_left_out_where_it_sa
     assert evaluate.screened_prompts(MANY[:59], SCREEN) == []
 
 
+def test_a_screen_draws_different_prompts_and_asks_each_as_often_as_the_gate_does() -> None:
+    again = [prompt.model_copy(update={"id": f"{prompt.id} again"}) for prompt in MANY]
+    drawn = evaluate.screened_prompts([*MANY, *again], SCREEN)
+    assert len(drawn) == 60
+    assert len({prompt.messages for prompt in drawn}) == 30
+    assert evaluate.screened_prompts([*MANY[:30], *again[:30]], SCREEN) == []
+
+
+def test_where_no_screen_ran_the_result_does_not_say_that_one_was_passed(
+    tmp_path: Path, engine: type[FakeEngine]
+) -> None:
+    result = evaluated(tmp_path, CHAMPION, prompts=MANY[:59], screen=SCREEN)
+    assert (result.screened, result.prompts) == (None, 59)
+
+
+def test_answers_to_equal_prompts_say_that_they_are(tmp_path: Path, engine: type[FakeEngine]) -> None:
+    loud = MANY[0].model_copy(update={"id": "loud", "messages": (Message("user", " QUESTION  0"),)})
+    evaluated(tmp_path, CHAMPION, prompts=[MANY[0], loud, MANY[1]])
+    one, same, other = (answers.prompt for answers in read_answers(tmp_path))
+    assert one == same != other
+
+
 def test_what_was_said_to_an_earlier_job_is_not_asked_again(tmp_path: Path, engine: type[FakeEngine]) -> None:
     known = CHAMPION.model_copy(update={"identity": "c" * 64})
     kept: dict[str, Any] = {"kept_answers": str(tmp_path / "answers")}

@@ -1,0 +1,191 @@
+"""What a verdict does, and what it does not do once another champion reigns than the one it was judged against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.config import Config, TaskConfig
+from daemon.jobs import Done
+from daemon.judging import EngineAt, Judging
+from learners import job as contract
+from learners.job_files import read_prompts, write_answers, write_result
+from storage import decisions, registry, updates
+from storage.artifacts import Artifacts
+from storage.records import Adapter, Look, Message, Update, UpdateState
+from storage.store import Store
+from tests.storage.makers import NOW, example, keep
+
+PROMPTS = 24
+
+
+class Worker:
+    """Answers an evaluate job the moment it is handed out: the candidate's score, and `meanwhile` what else happens."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.score, self.started = folder, 0.5, 0
+        self.meanwhile: Callable[[], None] = lambda: None
+        self._done: Path | None = None
+
+    def has(self, update_id: int) -> bool:
+        return self._done is not None
+
+    def cancel(self, update_id: int) -> None:
+        self._done = None
+
+    def start(self, update: Update, kind: str, write: Callable[[Path, int], None]) -> None:
+        self.started += 1
+        self._done = self.folder / str(self.started)
+        self._done.mkdir(parents=True)
+        write(self._done, self.started)
+        answers = [self._answer(prompt) for prompt in read_prompts(self._done) if prompt.part == "gate"]
+        write_answers(self._done, answers)
+        write_result(self._done, contract.EvaluateResult(outcome="evaluated", reason="", prompts=len(answers)))
+
+    def look(self, update: Update) -> Done:
+        assert self._done is not None
+        folder, self._done = self._done, None
+        self.meanwhile()
+        return Done(folder)
+
+    def _answer(self, prompt: contract.Prompt) -> contract.AnswerPair:
+        own, its = (
+            contract.JudgedAnswer(
+                text=f"Shop{prompt.id} with Item{prompt.id}", finish_reason="stop", tokens=3, score=one
+            )
+            for one in (self.score, 0.5)
+        )
+        return contract.AnswerPair(id=prompt.id, weight=1.0, candidate=own, champion=its, user=prompt.user)
+
+
+class Bench:
+    """A trained candidate, its judging, and a gate of different prompts."""
+
+    def __init__(self, store: Store, folder: Path, **gate: Any) -> None:
+        self.store, self.worker = store, Worker(folder / "jobs")
+        self.config = Config.model_validate(
+            {"gate": {"retention": "off", **gate}, "tasks": {"erd": {"validator": {"name": "mermaid_erd"}}}}
+        )
+        artifacts = Artifacts(folder / "artifacts")
+        engine = EngineAt("http://127.0.0.1:1", {})
+        worker: Any = self.worker
+        self.judging = Judging(store, artifacts, worker, lambda: self.config, lambda: NOW, lambda: engine)
+        store.write(lambda tx: registry.ensure_line(tx, "erd", "base", NOW))
+        self.add("erd@v1")
+        self.add("erd@v2")
+        made = store.write(lambda tx: updates.create_update(tx, "erd", "erd@v0", "ripe", NOW))
+        steps: dict[UpdateState, dict[str, Any]] = {
+            "queued": {"report": {"batch": []}},
+            "running": {"candidate": "erd@v1"},
+            "trained": {},
+        }
+        for state, values in steps.items():
+            made = store.write(partial(updates.change_update, current=made, to_state=state, now=NOW, **values))
+        self.number = made.update_id
+
+    def add(self, name: str) -> None:
+        new = Adapter(name, "erd", int(name[-1]), "base", "erd@v0", None, NOW, "candidate")
+        self.store.write(lambda tx: registry.add_candidate(tx, new))
+
+    def crown(self, name: str) -> None:
+        self.store.write(lambda tx: registry.set_champion(tx, "erd", name, NOW, "by hand"))
+
+    def fill(self, count: int, first: int = 0) -> None:
+        asked = [
+            example(f"g{at}", messages=(Message("user", f"Draw Thing{at}"),), user_id=f"u{at}", users=(f"u{at}",))
+            for at in range(first, first + count)
+        ]
+        self.store.write(lambda tx: keep(tx, *asked, fold="gate"))
+
+    def looked(self, times: int) -> None:
+        for number in range(1, times + 1):
+            one = Look(self.number, number, PROMPTS // 3, "hold", "", NOW)
+            self.store.write(lambda tx, one=one: updates.save_look(tx, one))  # type: ignore[misc]
+
+    def step(self, times: int = 1) -> None:
+        for _ in range(times):
+            if (update := self.now).state in ("trained", "held"):
+                self.judging.step(update, self.task)
+
+    @property
+    def task(self) -> TaskConfig:
+        found = self.config.task("erd")
+        assert found is not None
+        return found
+
+    @property
+    def now(self) -> Update:
+        found = self.store.read(lambda tx: updates.get_update(tx, self.number))
+        assert found is not None
+        return found
+
+    @property
+    def looks(self) -> list[Look]:
+        return self.store.read(lambda tx: updates.looks(tx, self.number))
+
+    def reasons(self) -> list[str]:
+        return [one.reason for _, one in self.store.read(lambda tx: decisions.list_decisions(tx, "erd", "verdict"))]
+
+
+@pytest.mark.parametrize(
+    ("score", "earlier", "ends"),
+    [(0.9, 0, "promoted"), (0.1, 0, "rejected"), (0.5, 0, "held"), (0.5, 2, "expired"), (0.9, 2, "promoted")],
+)
+def test_against_another_champion_than_reigns_now_no_verdict_counts_and_no_look_is_spent(
+    store: Store, tmp_path: Path, score: float, earlier: int, ends: str
+) -> None:
+    bench = Bench(store, tmp_path)
+    bench.fill(PROMPTS)
+    bench.looked(earlier)
+    bench.worker.score = score
+    bench.worker.meanwhile = lambda: bench.crown("erd@v2")
+    bench.step(2)
+    assert (bench.now.state, len(bench.looks)) == ("trained", earlier)
+    assert bench.reasons() == ["erd@v0 is no longer the champion; judged again"]
+    bench.worker.meanwhile = lambda: None
+    bench.step(2)
+    assert (bench.now.state, len(bench.looks), bench.worker.started) == (ends, earlier + 1, 2)
+    champion = store.read(lambda tx: registry.serving_line(tx, "erd"))
+    assert champion is not None
+    assert champion.champion == ("erd@v1" if ends == "promoted" else "erd@v2")
+
+
+def test_with_the_gate_off_it_is_promoted_over_whoever_reigns(store: Store, tmp_path: Path) -> None:
+    bench = Bench(store, tmp_path, enabled=False)
+    bench.crown("erd@v2")  # after the update began against erd@v0
+    bench.step(3)
+    assert bench.now.state == "promoted"
+    assert bench.reasons() == ["promoted: the gate is off (gate.enabled: false): promoted unseen"]
+
+
+def test_repeats_of_a_few_prompts_are_waited_with_and_said(store: Store, tmp_path: Path) -> None:
+    bench = Bench(store, tmp_path)
+    for again in range(5):
+        same = [
+            example(f"g{at}-{again}", messages=(Message("user", f"Draw  thing{at}"),), user_id=f"u{at}-{again}")
+            for at in range(12)
+        ]
+        store.write(lambda tx, same=same: keep(tx, *same, fold="gate"))  # type: ignore[misc]
+    bench.step(2)
+    assert (bench.now.state, bench.worker.started) == ("held", 0)
+    assert bench.now.reason == "waits for evidence: 12 of 20 different prompts"
+
+
+def test_where_too_little_could_be_read_it_is_judged_again_only_with_more_prompts(store: Store, tmp_path: Path) -> None:
+    bench = Bench(store, tmp_path)
+    bench.fill(PROMPTS)
+    bench.worker.score = 0.5
+    unscored = bench.worker._answer
+    lacking = {"score": None}
+    bench.worker._answer = lambda prompt: unscored(prompt).model_copy(  # type: ignore[method-assign]
+        update={"candidate": unscored(prompt).candidate.model_copy(update=lacking)}
+    )
+    bench.step(6)
+    assert (bench.now.state, bench.worker.started, bench.looks) == ("held", 1, [])
+    bench.fill(1, first=PROMPTS)
+    bench.step(2)
+    assert bench.worker.started == 2
