@@ -71,10 +71,10 @@ class Judging:
         if self._jobs.has(update.update_id):
             self._watch(update, task)
             return
-        if not task.gate.enabled:
-            self._apply(update, judge((), (), task.gate, seed=update.update_id), ())
-            return
         bench = self._store.read(lambda tx: self._bench(tx, update, task))
+        if not task.gate.enabled:  # whoever reigns by now
+            self._apply(update, judge((), (), task.gate, seed=update.update_id), (), bench.champion.name)
+            return
         wait = wait_for(bench.entries, bench.looks, task.gate)
         if not wait.due:
             self._hold(update, f"waits for evidence: {wait.reason}")
@@ -140,6 +140,9 @@ class Judging:
         bench, texts = self._store.read(
             lambda tx: (self._bench(tx, update, task), human_texts(tx, task, self._clock()))
         )
+        if bench.champion.name != job.champion.name:
+            self._judge_again(update, job.champion.name)
+            return
         judgement = judge(
             rows,
             bench.looks,
@@ -156,6 +159,12 @@ class Judging:
         self._apply(update, judgement, scores, job.champion.name)
         if not result.screened:
             self._failures.judged(task, rows, str(update.candidate), job.champion.name)
+
+    def _judge_again(self, update: Update, against: str) -> None:
+        """The champion was changed by hand meanwhile: no verdict against the one before is of use."""
+        words = f"{against} is no longer the champion; judged again"
+        decision = Decision(self._clock(), "verdict", words, update.task, update.candidate)
+        self._store.write(lambda tx: decisions.record(tx, decision))
 
     def _crashed(self, update: Update, reason: str) -> None:
         """Evaluations are tried again a bounded number of times; then the update fails and its batch returns."""
@@ -219,13 +228,20 @@ class Judging:
         now = self._clock()
         used = [Origin(str(name), int(revision)) for name, revision in update.report.get("batch", [])]
         released = buffer.release(tx, update.update_id, used, outcome)
-        if state in ("rejected", "expired", "cancelled", "failed") and update.candidate and update.state != "running":
+        if state in ("rejected", "expired", "cancelled", "failed") and _is_candidate(tx, update):
+            assert update.candidate is not None, "what is a candidate has a name"
             registry.reject(tx, update.candidate)
         report = {**update.report, "released": released} | ({"verdict": _report(judgement)} if judgement else {})
         updates.change_update(tx, update, state, now, reason=reason, report=report)
         words = f"{state}: {reason}"
         subject = update.candidate or f"update {update.update_id}"
         decisions.record(tx, Decision(now, "verdict", words, update.task, subject, detail={"state": state}))
+
+
+def _is_candidate(tx: Connection, update: Update) -> bool:
+    """Whether what an update made is still to be judged: one that was put into service by hand is not rejected."""
+    made = registry.get_adapter(tx, update.candidate) if update.candidate else None
+    return made is not None and made.state == "candidate"
 
 
 def _look(update: Update, judgement: Judgement, number: int, now: datetime) -> Look:
