@@ -8,7 +8,6 @@ same machine gives the same plan, also when an attempt is gone on with: what was
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,14 +18,15 @@ from consumers.rewards import normalise
 from learners.expansion import Guard, Kept, keep, key_of
 from learners.hooks import Learner, learners
 from learners.hooks.contract import Context, Expanded, PoolExample, Scheduled, Selection
-from learners.job import DEV_ROWS, ROWS, BatchLimits, LearnerReport, MadeRows, Phase, PlanStep, TrainJob
+from learners.job import DEV_ROWS, ROWS, BatchLimits, LearnerReport, MadeRows, Phase, PhaseResult, PlanStep, TrainJob
 from learners.job_files import read_made, read_pool, read_rows, write_made
 from learners.methods import find_method
 from learners.methods.sft import SftSettings
 from learners.plan import Plan, keep_apart, random_plan, steps_for
 from learners.selection import Chosen, choose
 from learners.training.bench import Bench
-from learners.training.rows import Encoded, encode
+from learners.training.fates import Fates, fates_of
+from learners.training.rows import Encoded, Lost, encode
 from learners.training.sifting import sift
 from learners.training.tools import ModelTools
 from storage.records import Origin, Row
@@ -34,12 +34,20 @@ from storage.records import Origin, Row
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Every phase ready to train; what each learner did; the batch, where the worker chose it; and what it left out."""
+    """Every phase ready to train; what each learner did; the batch, where the worker chose it.
+
+    `given` are the rows that lines count, those that were made last; `noise` the lines that a schedule left out.
+    """
 
     benches: tuple[Bench, ...]
     reports: Mapping[str, LearnerReport]
     batch: tuple[Origin, ...] | None
-    left_out: tuple[Origin, ...]
+    given: tuple[Row, ...]
+    noise: frozenset[int]
+
+    def fates(self, results: Sequence[PhaseResult] = ()) -> Fates:
+        """What becomes of the new examples, when the phases ended so."""
+        return fates_of(self.given, self.batch, self.benches, self.noise, results)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,7 @@ def prepare(directory: Path, job: TrainJob, tokenizer: Any, model: Any) -> Prepa
             Bench(directory, job, part.phase, model, tokenizer, rows, dev, plan, done, total, why, scheduled.stages)
         )
         done += len(plan.steps)
-    return Prepared(tuple(benches), hooks.reports, batch, _left_out(given, parts, planned))
+    return Prepared(tuple(benches), hooks.reports, batch, tuple(given), _noise(parts, planned))
 
 
 def _sifted(job: TrainJob, part: _Part, given: Sequence[Row], model: Any) -> tuple[_Part, tuple[str, ...]]:
@@ -83,7 +91,7 @@ def _sifted(job: TrainJob, part: _Part, given: Sequence[Row], model: Any) -> tup
     rows, told = sift(job, part.rows, model)
     lacks = find_method(part.phase.method).lacks([given[row.line] for row in rows.rows]) if rows.rows else ""
     if lacks:
-        rows = Encoded((), {**rows.dropped, lacks: len(rows.rows)})
+        rows = Encoded((), {**rows.lost, **{row.line: Lost(lacks, "unseen") for row in rows.rows}})
     return replace(part, rows=rows), told
 
 
@@ -119,7 +127,7 @@ def _only(rows: Encoded, given: Sequence[Row], batch: set[Origin]) -> Encoded:
     """The rows of the batch and what is replayed, their weights brought to mean 1 again."""
     kept = [row for row in rows.rows if row.replay or given[row.line].origin in batch]
     weights = normalise([row.weight for row in kept])
-    return Encoded(tuple(replace(row, weight=each) for row, each in zip(kept, weights, strict=True)), rows.dropped)
+    return Encoded(tuple(replace(row, weight=each) for row, each in zip(kept, weights, strict=True)), rows.lost)
 
 
 def _made(directory: Path, hooks: _Hooks, parts: Sequence[_Part], given: Sequence[Row]) -> MadeRows:
@@ -150,9 +158,11 @@ def _with_made(
         rows = [row for row in part.rows.rows if row.line not in gone]
         rows += [row for each in encoded for row in each.rows]
         weights = normalise([row.weight for row in rows])
-        dropped = sum((Counter(each.dropped) for each in encoded), Counter(part.rows.dropped))
+        lost = dict(part.rows.lost)
+        for each in encoded:
+            lost |= each.lost
         whole = tuple(replace(row, weight=each) for row, each in zip(rows, weights, strict=True))
-        found.append(replace(part, rows=Encoded(whole, dict(dropped))))
+        found.append(replace(part, rows=Encoded(whole, lost)))
     return found
 
 
@@ -165,19 +175,13 @@ def _taking(phases: Sequence[Phase], row: Row) -> Phase | None:
     return None
 
 
-def _left_out(given: Sequence[Row], parts: Sequence[_Part], planned: Sequence[Scheduled]) -> tuple[Origin, ...]:
-    """New examples of which a schedule left out every row."""
-    missing: dict[Origin, None] = {}
-    trained: set[Origin] = set()
-    for part, scheduled in zip(parts, planned, strict=True):
-        out = set(scheduled.left_out)
-        for place, row in enumerate(part.rows.rows):
-            origin = given[row.line].origin
-            if place not in out:
-                trained.add(origin)
-            elif not row.replay:
-                missing[origin] = None
-    return tuple(origin for origin in missing if origin not in trained)
+def _noise(parts: Sequence[_Part], planned: Sequence[Scheduled]) -> frozenset[int]:
+    """The lines of rows that a schedule left out."""
+    return frozenset(
+        part.rows.rows[place].line
+        for part, scheduled in zip(parts, planned, strict=True)
+        for place in scheduled.left_out
+    )
 
 
 class _Hooks:

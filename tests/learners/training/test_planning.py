@@ -138,3 +138,23 @@ def test_a_failure_for_which_the_champion_has_no_answer_that_passes_stays_what_i
     assert "1 failures have no target" in report.did[0]
     assert report.numbers["kept"] == 0.0
     assert lines(tmp_path / "job") == {0, 1}
+
+
+def test_what_no_step_saw_and_what_does_not_fit_is_told(tmp_path: Path, tiny_base: Path) -> None:
+    rows = [*(row(at) for at in range(14)), row(14, completion="x" * 400)]
+    result = train(tmp_path / "job", tiny_base, rows)
+    seen = lines(tmp_path / "job")
+    assert len(seen) == 12
+    assert {int(one.interaction_id[1:]) for one in result.unseen} == set(range(14)) - seen
+    assert {why: [one.interaction_id for one in them] for why, them in result.unfit.items()} == {
+        "longer than 256 tokens": ["i14"]
+    }
+
+
+def test_where_nothing_fits_the_failure_says_whose_it_was(tmp_path: Path, tiny_base: Path) -> None:
+    make_job(tmp_path / "job", tiny_base, [row(at, completion="x" * 400) for at in range(2)])
+    perform(tmp_path / "job")
+    result = read_result(tmp_path / "job")
+    assert isinstance(result, TrainResult)
+    assert result.reason == "No row is left to train on: 2 longer than 256 tokens; see model.max_context."
+    assert [one.interaction_id for one in result.unfit["longer than 256 tokens"]] == ["i0", "i1"]
