@@ -76,7 +76,7 @@ class Training:
         choice = self._choose(material, task)
         phases = phases_of(material, task, choice.replay, seed=update.update_id)
         used = {row.origin.interaction_id for row in material.batch}
-        batch = self._held(update, material, used)
+        batch = _held(update, material, used)
         if (left := self._left_off(update, material, phases, candidate)) is not None:
             self._jobs.start(update, "train", partial(go_on, left))
             report = {**update.report, "batch": batch, "resumed": f"from the checkpoint of {left.name}"}
@@ -90,19 +90,12 @@ class Training:
         try:
             self._store.write(
                 lambda tx: updates.change_update(
-                    tx, update, "running", now, candidate=candidate, batch_size=len(used), report=report
+                    tx, update, "running", now, candidate=candidate, batch_size=len(batch), report=report
                 )
             )
         except StorageError:
             self._jobs.cancel(update.update_id)  # else it would train unwatched, and hold up all others
             raise
-
-    def _held(self, update: Update, material: Material, used: set[str]) -> list[list[Any]]:
-        """What may be learned, as it was reserved; the rest goes back. The worker narrows it where it chooses."""
-        if not material.pool:
-            return [entry for entry in update.report["batch"] if entry[0] in used]
-        pool = self._store.read(lambda tx: buffer.reserved_examples(tx, update.update_id))
-        return [[origin.interaction_id, origin.revision] for origin, _ in pool if origin.interaction_id in used]
 
     def watch(self, update: Update) -> None:
         """Running to trained, back to queued, or failed."""
@@ -154,7 +147,7 @@ class Training:
     def _choose(self, material: Material, task: TaskConfig) -> StartChoice:
         limits = self._config().updates
         effective = sum(decay(row.effective_at, self._clock(), task.rewards.half_life) for row in material.learned)
-        rows = len(material.batch)
+        rows = sum(material.sizes.values())
         evidence = StartEvidence(
             champion_is_base=material.champion.directory is None,
             batch_rows=rows,
@@ -269,6 +262,15 @@ class Training:
             aside = buffer.set_aside(tx, update.update_id, why, out)
             words, subject = f"{aside} examples set aside: {why}", f"update {update.update_id}"
             decisions.record(tx, Decision(self._clock(), "set_aside", words, update.task, subject))
+
+
+def _held(update: Update, material: Material, used: set[str]) -> list[list[Any]]:
+    """The batch that was reserved, without what cannot be learned any more: that goes back.
+
+    Where the worker chooses another from the pool it stays whole, since the next attempt may have no such learner.
+    """
+    batch: list[list[Any]] = update.report["batch"]
+    return batch if material.pool else [entry for entry in batch if entry[0] in used]
 
 
 def _reserved(tx: Connection, update: Update) -> list[list[Any]]:
