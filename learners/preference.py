@@ -94,6 +94,13 @@ def choose_preference(wanted: Preference, counts: JudgedCounts) -> PreferenceCho
     return PreferenceChoice(None, f"{pairs}, {signs}; learners.preference: auto wants either")
 
 
+def fewest_of(method: str, wanted: Preference) -> int:
+    """Without how many rows (KTO: of either sign) `choose_preference` gives no such phase."""
+    if method not in PREFERENCE_METHODS:
+        return 0
+    return {"dpo": MIN_PAIRS, "kto": MIN_EACH_SIGN}[method] if wanted == "auto" else 1
+
+
 def count_judged(rows: Sequence[Row], methods: Methods) -> JudgedCounts:
     """What each preference method among these would train on, if it were the one."""
     pairs = _taken(rows, only(methods, "dpo"), "dpo")

@@ -8,6 +8,7 @@ same machine gives the same plan, also when an attempt is gone on with: what was
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -66,7 +67,7 @@ def prepare(directory: Path, job: TrainJob, tokenizer: Any, model: Any) -> Prepa
     parts, batch = _parts(directory, job, tokenizer, given), None
     if job.batch:
         batch = hooks.select(job.batch, _pool(directory, parts, given))
-        parts = [replace(part, rows=_only(part.rows, given, set(batch))) for part in parts]
+        parts = [_if_enough(replace(part, rows=_only(part.rows, given, set(batch)))) for part in parts]
     sifted = [_sifted(job, part, given, model) for part in parts]
     parts = [part for part, _ in sifted]
     if hooks.expands:
@@ -128,6 +129,17 @@ def _only(rows: Encoded, given: Sequence[Row], batch: set[Origin]) -> Encoded:
     kept = [row for row in rows.rows if row.replay or given[row.line].origin in batch]
     weights = normalise([row.weight for row in kept])
     return Encoded(tuple(replace(row, weight=each) for row, each in zip(kept, weights, strict=True)), rows.lost)
+
+
+def _if_enough(part: _Part) -> _Part:
+    """A phase that the batch by default had enough rows for may have too few in the one that was chosen."""
+    rows, fewest = part.rows.rows, part.phase.fewest
+    signs = Counter(row.desirable for row in rows)
+    count = min(signs[True], signs[False]) if part.phase.method == "kto" else len(rows)
+    if count >= fewest:
+        return part
+    why = Lost(f"too few for {part.phase.method} in the chosen batch ({count} of {fewest})", "unseen")
+    return replace(part, rows=Encoded((), {**part.rows.lost, **{row.line: why for row in rows}}))
 
 
 def _made(directory: Path, hooks: _Hooks, parts: Sequence[_Part], given: Sequence[Row]) -> MadeRows:

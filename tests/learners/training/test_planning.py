@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from consumers.cleaning import prompt_key
-from learners.job import BatchLimits, MadeRows, Pooled, TrainResult, ValidatorChoice
+from learners.job import BatchLimits, MadeRows, Phase, Pooled, TrainResult, ValidatorChoice
 from learners.job_files import read_made, read_plan, read_result, write_made, write_pool
 from learners.training.worker import perform
 from storage.records import Message, Row
-from tests.learners.training.tiny import make_job, row
+from tests.learners.training.tiny import make_job, pair, row
 
 pytestmark = [
     pytest.mark.train,
@@ -138,6 +138,21 @@ def test_a_failure_for_which_the_champion_has_no_answer_that_passes_stays_what_i
     assert "1 failures have no target" in report.did[0]
     assert report.numbers["kept"] == 0.0
     assert lines(tmp_path / "job") == {0, 1}
+
+
+def test_a_phase_of_which_too_little_was_chosen_is_left_out_and_its_examples_go_back(
+    tmp_path: Path, tiny_base: Path
+) -> None:
+    settings = {"learning_rate": 0.02, "steps": 3, "batch_size": 4}
+    phases = (
+        Phase(method="sft", settings=settings, rows=8, dev_rows=0),
+        Phase(method="dpo", settings=settings, rows=4, dev_rows=0, fewest=5),
+    )
+    rows = [*(row(at) for at in range(8)), *(pair(at) for at in range(8, 12))]
+    batch = BatchLimits(size=12, cap=12)
+    result = train(tmp_path / "job", tiny_base, rows, learners=ACTIVE, batch=batch, phases=phases)
+    assert result.phases[1].dropped == {"too few for dpo in the chosen batch (4 of 5)": 4}
+    assert [one.interaction_id for one in result.unseen] == ["i8", "i9", "i10", "i11"]
 
 
 def test_what_no_step_saw_and_what_does_not_fit_is_told(tmp_path: Path, tiny_base: Path) -> None:
