@@ -2,11 +2,11 @@
 
 Others are validators and other users; the same answer is the same text to the same prompt, whichever interaction it
 came from. For each answer that a user and at least one other judged by the same criterion, agreement is 1 - |signal -
-mean signal of the others|. The mean agreement, smoothed by a few imagined answers of middling agreement so that a new user begins at a
-stated prior and one quarrel costs little, becomes trust by a line: 1 for always the same, 0 for what tossing a coin
-would give, never below a floor nor above 1. The others' mean counts each by the trust in them, found in turns, else one
-contrary user would drag two honest ones down. So nobody gains by agreeing, and nobody is silenced. Source: adaptd's
-own; the smoothing is that of a beta prior.
+mean signal of the others|. The mean agreement, smoothed by a few imagined answers of middling agreement so that a new
+user begins at a stated prior and one quarrel costs little, becomes trust by a line: 1 for always the same, 0 for what
+tossing a coin would give, never below a floor nor above 1. The others' mean counts each by the trust in them, found in
+turns, else one contrary user would drag two honest ones down. So nobody gains by agreeing, and nobody is silenced.
+Source: adaptd's own; the smoothing is that of a beta prior.
 
 Limits: a majority that conspires is right by definition here, and of two who contradict each other both fall; batches'
 caps a user and the gate stand against either.

@@ -48,8 +48,8 @@ def lend(rows: Sequence[Row], methods: Methods, counted: Sequence[Row] | None = 
     taken by default.
     """
     if counted is not None:
-        answers = {key_of(row) for row in rows if row.role == "response"}
-        return (lend(rows, methods) & answers) | lend(counted, methods)
+        of_answers = {key_of(row) for row in rows if row.role == "response"}
+        return (lend(rows, methods) & of_answers) | lend(counted, methods)
     borrower = next(((method, settings) for method, settings in methods if method.name == BORROWER), None)
     if borrower is None:
         return frozenset()
