@@ -43,7 +43,7 @@ class RewardSettings(Settings):
     )
     half_life_versions: float | None = setting(
         None,
-        doc="a judged answer counts half after so many newer adapters; none: versions do not matter",
+        doc="a judged answer counts half after so many newer champions; none: versions do not matter",
         unit="adapters",
         gt=0,
     )
@@ -85,7 +85,7 @@ def agreement(variance: float) -> float:
 
 
 def version_decay(versions_behind: int, half_life_versions: float | None) -> float:
-    """2 ** -(versions / half life), in [0, 1]; 1 where versions do not matter. As `decay`, by newer adapters."""
+    """2 ** -(versions / half life), in [0, 1]; 1 where versions do not matter. As `decay`, by newer champions."""
     return 1.0 if half_life_versions is None else float(0.5 ** (max(0, versions_behind) / half_life_versions))
 
 

@@ -1,12 +1,12 @@
 """Trust: how much a user's feedback counts, by how well it agrees with what others say of the same answers. Pure.
 
 Others are validators and other users; the same answer is the same text to the same prompt, whichever interaction it
-came from. For each answer that a user and at least one other judged, agreement is 1 - |signal - mean signal of the
-others|. The mean agreement, smoothed by a few imagined answers of middling agreement so that a new user begins at a
-stated prior and one quarrel costs little, becomes trust by a line: 1 for always the same, 0 for what tossing a coin
-would give, never below a floor nor above 1. The others' mean counts each by the trust in them, found in turns, else one
-contrary user would drag two honest ones down. So nobody gains by agreeing, and nobody is silenced. Source: adaptd's
-own; the smoothing is that of a beta prior.
+came from. For each answer that a user and at least one other judged by the same criterion, agreement is 1 - |signal -
+mean signal of the others|. The mean agreement, smoothed by a few imagined answers of middling agreement so that a new
+user begins at a stated prior and one quarrel costs little, becomes trust by a line: 1 for always the same, 0 for what
+tossing a coin would give, never below a floor nor above 1. The others' mean counts each by the trust in them, found in
+turns, else one contrary user would drag two honest ones down. So nobody gains by agreeing, and nobody is silenced.
+Source: adaptd's own; the smoothing is that of a beta prior.
 
 Limits: a majority that conspires is right by definition here, and of two who contradict each other both fall; batches'
 caps a user and the gate stand against either.
@@ -84,6 +84,9 @@ def _trust(agreements: Sequence[float]) -> float:
     return min(1.0, max(FLOOR, 2 * mean - 1))
 
 
+_Question = tuple[str, str | None]  # an answer, and by which criterion
+
+
 @dataclass(frozen=True, slots=True)
 class _Voter:
     """A user, all validators of an answer together, or a nameless vote, which stands alone."""
@@ -96,11 +99,11 @@ class _Voter:
         return self.user is None and self.number == 0
 
 
-def _by_answer(votes: Iterable[Vote]) -> Mapping[str, Mapping[_Voter, float]]:
-    """Of each answer the mean signal by voter: who says a thing ten times is one voter."""
-    found: defaultdict[str, defaultdict[_Voter, list[float]]] = defaultdict(lambda: defaultdict(list))
+def _by_answer(votes: Iterable[Vote]) -> Mapping[_Question, Mapping[_Voter, float]]:
+    """Of each answer and criterion the mean signal by voter: who says a thing ten times is one voter."""
+    found: defaultdict[_Question, defaultdict[_Voter, list[float]]] = defaultdict(lambda: defaultdict(list))
     for number, vote in enumerate(votes, start=1):
         nameless = 0 if vote.by_validator else number
         voter = _Voter(vote.user_id) if vote.user_id is not None and not vote.by_validator else _Voter(None, nameless)
-        found[vote.answer][voter].append(vote.signal)
-    return {answer: {voter: fmean(said) for voter, said in by.items()} for answer, by in found.items()}
+        found[vote.answer, vote.criterion][voter].append(vote.signal)
+    return {asked: {voter: fmean(said) for voter, said in by.items()} for asked, by in found.items()}

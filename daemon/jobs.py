@@ -7,7 +7,7 @@ handle is left, workers have ended with their parent, and what the store still c
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -132,6 +132,11 @@ class Jobs:
         if attempt is not None:
             self._executor.cancel(attempt.handle)
             self._close(attempt.job, "cancelled", "cancelled")
+
+    def keep_only(self, update_ids: Collection[int]) -> None:
+        """End the workers of all other updates: those have ended without them, as by a promotion by hand."""
+        for gone in self._attempts.keys() - set(update_ids):
+            self.cancel(gone)
 
     def ask_to_end(self) -> None:
         """Tell every worker that the daemon is stopping; `ended` says when they have."""

@@ -224,13 +224,20 @@ class Judging:
         now = self._clock()
         used = [Origin(str(name), int(revision)) for name, revision in update.report.get("batch", [])]
         released = buffer.release(tx, update.update_id, used, outcome)
-        if state in ("rejected", "expired", "cancelled", "failed") and update.candidate and update.state != "running":
+        if state in ("rejected", "expired", "cancelled", "failed") and _is_candidate(tx, update):
+            assert update.candidate is not None, "what is a candidate has a name"
             registry.reject(tx, update.candidate)
         report = {**update.report, "released": released} | ({"verdict": _report(judgement)} if judgement else {})
         updates.change_update(tx, update, state, now, reason=reason, report=report)
         words = f"{state}: {reason}"
         subject = update.candidate or f"update {update.update_id}"
         decisions.record(tx, Decision(now, "verdict", words, update.task, subject, detail={"state": state}))
+
+
+def _is_candidate(tx: Connection, update: Update) -> bool:
+    """Whether what an update made is still to be judged: one that was put into service by hand is not rejected."""
+    made = registry.get_adapter(tx, update.candidate) if update.candidate else None
+    return made is not None and made.state == "candidate"
 
 
 def _look(update: Update, judgement: Judgement, number: int, now: datetime) -> Look:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from consumers.cleaning import prompt_key
 from daemon.config import TaskConfig
-from daemon.evidence import examples_read
+from daemon.evidence import examples_read, set_prompts
 from learners.gate import read_set
 from learners.router import answer_key
 from storage.records import Example
@@ -29,10 +29,11 @@ def gate_keys(tx: Connection, task: TaskConfig) -> Collection[str]:
 
 def every_key(tx: Connection, task: TaskConfig) -> Collection[str]:
     """Of prompts, and of prompts with what was answered, whichever way folds go: no row that a learner makes may ask
-    what the gate asks."""
-    gate = examples_read(tx, task)
+    what the gate asks, nor what the golden file or the retention set does. Raises SetUnreadable."""
+    gate, sets = examples_read(tx, task), set_prompts(task)
     answered = {answer_key(example.messages, text) for example in gate for text in _texts(example)}
-    return answered | {prompt_key(example.messages) for example in gate}
+    answered |= {answer_key(prompt.messages, prompt.target or "") for prompt in sets}
+    return answered | {prompt_key(messages) for messages in [e.messages for e in gate] + [p.messages for p in sets]}
 
 
 def _texts(example: Example) -> Iterator[str]:

@@ -278,8 +278,11 @@ class Learning:
             self._training.cancel(update)
 
     def _end_work_of_others(self, tasks: set[str]) -> None:
-        """A task that was taken out of the config is not watched any more, so nothing of it may go on training."""
-        for update in self._store.read(updates.unfinished_updates):
+        """What nobody watches any more may not go on: the work of a task that was taken out of the config, and the
+        judging of a candidate that was promoted by hand."""
+        unfinished = self._store.read(updates.unfinished_updates)
+        self._jobs.keep_only([update.update_id for update in unfinished])
+        for update in unfinished:
             if update.task not in tasks and update.state in ("queued", "running"):
                 self._training.cancel(update, "its task was taken out of adaptd.yaml")
             elif update.task not in tasks and self._jobs.has(update.update_id):

@@ -38,7 +38,8 @@ MOST_TIMED = 20
 class Material:
     """What one attempt is made of. `leaks` are rows that were left out because the gate would know them again.
 
-    `pool` is what the worker chooses the batch from, empty where no learner has a say in that; `gate_keys` what rows
+    `pool` is what the worker chooses the batch from, empty where no learner has a say in that; then the rows are those
+    of the whole pool, and `default` is the batch that would be taken without such a learner. `gate_keys` are what rows
     that a learner makes may not be, empty where none does. `trust` is that in the task's users, in words; `floor` is
     SFT's.
     """
@@ -51,6 +52,15 @@ class Material:
     floor: Floor
     pool: tuple[Pooled, ...] = ()
     gate_keys: tuple[str, ...] = ()
+    default: frozenset[Origin] = frozenset()
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many new rows each phase has, or will have, as far as is known before a learner has chosen."""
+        return {phase.method: self._taken(phase.batch) for phase in self.sorted.phases}
+
+    def _taken(self, rows: Sequence[Row]) -> int:
+        return sum(not self.pool or row.origin in self.default for row in rows)
 
     @property
     def batch(self) -> list[Row]:
@@ -77,11 +87,13 @@ def gather(tx: Connection, update: Update, task: TaskConfig, now: datetime) -> M
 
     fresh, leaked = _kept([row for o in chosen for row in rows(pool[o], o in halved)], keys, task)
     again, leaked_again = _kept([row for e in learned for row in rows(e)], keys, task)
+    default = frozenset(Origin(one.interaction_id, pool[one].revision) for one in batch)  # as rows have it
+    counted = [row for row in fresh if row.origin in default]
     dev = [row for e in buffer.dev_examples(tx, update.task, MOST_DEV) for row in rows(e)]
     champion = registry.get_adapter(tx, update.champion)
     assert champion is not None, "an update's champion is registered before the update is made"
     return Material(
-        sorted=sort_rows(fresh, again, dev, methods_on(task, floor), task.learners.preference),
+        sorted=sort_rows(fresh, again, dev, methods_on(task, floor), task.learners.preference, counted),
         champion=champion,
         version=registry.next_version(tx, update.task),
         leaks=leaked + leaked_again,
@@ -89,6 +101,7 @@ def gather(tx: Connection, update: Update, task: TaskConfig, now: datetime) -> M
         floor=floor,
         pool=pooled([pool[o] for o in chosen], fresh, kinds_to_fill(tx, task, chosen)) if chooses(task) else (),
         gate_keys=tuple(sorted(every_key(tx, task))) if makes(task) else (),
+        default=default,
     )
 
 
@@ -159,7 +172,8 @@ def row_passes(material: Material, task: TaskConfig, replay: float) -> float:
     """How often a row is trained on, on average over the phases, when `replay` learned rows go with the batch."""
     settings: dict[str, Any] = {method.name: settings for method, settings in methods_on(task)}
     share = replay / max(1, len(material.learned))
-    rows = {phase.method: len(phase.batch) + round(share * len(phase.learned)) for phase in material.sorted.phases}
+    new = material.sizes
+    rows = {one.method: new[one.method] + round(share * len(one.learned)) for one in material.sorted.phases}
     trained = sum(_trained_on(count, settings[method]) for method, count in rows.items() if count)
     return trained / max(1, sum(rows.values()))
 

@@ -19,7 +19,7 @@ def standing_of(tx: Connection, task: TaskConfig) -> Standing:
     line = registry.line_of(tx, task.name)
     champion = version_of(line.champion, task.name) if line else None
     trust = trust_of(votes.recent_votes(tx, task.name, MOST_VOTES)) if task.rewards.trust else EVERYONE
-    return Standing(trust, champion, task.off_policy.superseded_after)
+    return Standing(trust, champion, registry.reigned_versions(tx, task.name), task.off_policy.superseded_after)
 
 
 def floor_of(tx: Connection, task: TaskConfig) -> Floor:

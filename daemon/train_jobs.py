@@ -16,7 +16,7 @@ from daemon.methods_on import methods_on
 from learners import job as contract
 from learners.job_files import copy_checkpoint, read_job, write_job, write_pool, write_rows
 from learners.lending import LENDER
-from learners.preference import PhaseRows, rows_to_judge_by, rows_to_train
+from learners.preference import PhaseRows, fewest_of, rows_to_judge_by, rows_to_train
 from learners.replay import StartChoice
 from storage.records import Update
 
@@ -65,7 +65,13 @@ def _phases(wanted: Wanted, rows: Sequence[Sequence[Any]], dev: Sequence[Sequenc
     methods = methods_on(wanted.task, wanted.material.floor)
     settings = {method.name: settings.model_dump() for method, settings in methods}
     phases = tuple(
-        contract.Phase(method=phase.method, settings=settings[phase.method], rows=len(mine), dev_rows=len(judging))
+        contract.Phase(
+            method=phase.method,
+            settings=settings[phase.method],
+            rows=len(mine),
+            dev_rows=len(judging),
+            fewest=fewest_of(phase.method, wanted.task.learners.preference),
+        )
         for phase, mine, judging in zip(wanted.phases, rows, dev, strict=True)
     )
     return (*_standing_by(wanted.phases, settings), *phases)

@@ -6,11 +6,12 @@ the train and dev folds and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -39,6 +40,8 @@ from storage.errors import StorageError
 from storage.records import Adapter, Decision, Origin, Update
 from storage.store import Store
 from storage.tunings import newest_tuning
+
+Unfit = Mapping[str, Sequence[Origin]]  # by why no text of them can be trained on
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +76,7 @@ class Training:
         choice = self._choose(material, task)
         phases = phases_of(material, task, choice.replay, seed=update.update_id)
         used = {row.origin.interaction_id for row in material.batch}
-        batch = self._held(update, material, used)
+        batch = _held(update, material, used)
         if (left := self._left_off(update, material, phases, candidate)) is not None:
             self._jobs.start(update, "train", partial(go_on, left))
             report = {**update.report, "batch": batch, "resumed": f"from the checkpoint of {left.name}"}
@@ -87,19 +90,12 @@ class Training:
         try:
             self._store.write(
                 lambda tx: updates.change_update(
-                    tx, update, "running", now, candidate=candidate, batch_size=len(used), report=report
+                    tx, update, "running", now, candidate=candidate, batch_size=len(batch), report=report
                 )
             )
         except StorageError:
             self._jobs.cancel(update.update_id)  # else it would train unwatched, and hold up all others
             raise
-
-    def _held(self, update: Update, material: Material, used: set[str]) -> list[list[Any]]:
-        """What may be learned, as it was reserved; the rest goes back. The worker narrows it where it chooses."""
-        if not material.pool:
-            return [entry for entry in update.report["batch"] if entry[0] in used]
-        pool = self._store.read(lambda tx: buffer.reserved_examples(tx, update.update_id))
-        return [[origin.interaction_id, origin.revision] for origin, _ in pool if origin.interaction_id in used]
 
     def watch(self, update: Update) -> None:
         """Running to trained, back to queued, or failed."""
@@ -151,7 +147,7 @@ class Training:
     def _choose(self, material: Material, task: TaskConfig) -> StartChoice:
         limits = self._config().updates
         effective = sum(decay(row.effective_at, self._clock(), task.rewards.half_life) for row in material.learned)
-        rows = len(material.batch)
+        rows = sum(material.sizes.values())
         evidence = StartEvidence(
             champion_is_base=material.champion.directory is None,
             batch_rows=rows,
@@ -169,15 +165,19 @@ class Training:
         assert isinstance(result, contract.TrainResult), "a done train job has a train result"
         curves = _curves(folder)
         if result.outcome == "failed":
-            self._fail(update, result.reason, {**update.report, "curves": curves}, known=result.outgrown)
+            report = {**update.report, "curves": curves}
+            self._fail(update, result.reason, report, known=result.outgrown, unfit=result.unfit)
             return
         adapter = self._publish(update, folder, result)
-        batch = _learned(update, result)
-        left_out = [entry for entry in update.report["batch"] if _of(entry) in _names(result.left_out)]
+        reserved = self._store.read(lambda tx: _reserved(tx, update))
+        batch, left_out = _learned(update, result, reserved), _among(reserved, result.left_out)
 
         def change(tx: Connection) -> None:
             registry.add_candidate(tx, adapter)
             report = {**update.report, "batch": batch, "training": adapter.manifest["training"], "curves": curves}
+            self._put_aside(tx, update, result.unfit)
+            if result.unseen:
+                report["unseen"] = len(result.unseen)
             if left_out:
                 report["left_out"] = left_out
                 out = [Origin(*entry) for entry in left_out]
@@ -229,15 +229,24 @@ class Training:
 
         self._store.write(change)
 
-    def _fail(self, update: Update, reason: str, report: dict[str, Any] | None = None, *, known: bool = False) -> None:
+    def _fail(
+        self,
+        update: Update,
+        reason: str,
+        report: dict[str, Any] | None = None,
+        *,
+        known: bool = False,
+        unfit: Unfit = MappingProxyType({}),
+    ) -> None:
         """An attempt that ended by itself without an adapter: trying it again would end the same.
 
-        What the champion `known` already is learned, else it would fill every batch to come.
+        What the champion `known` already is learned, else it would fill every batch to come; so would what is `unfit`.
         """
         now = self._clock()
         learned = [Origin(*entry) for entry in update.report["batch"]] if known else []
 
         def change(tx: Connection) -> None:
+            self._put_aside(tx, update, unfit)
             buffer.release(tx, update.update_id, learned, "promoted" if known else "failed")
             updates.change_update(tx, update, "failed", now, reason=reason, report=report or update.report)
             decisions.record(
@@ -246,13 +255,42 @@ class Training:
 
         self._store.write(change)
 
+    def _put_aside(self, tx: Connection, update: Update, unfit: Unfit) -> None:
+        """What no update can train on would be in every one to come."""
+        for why, origins in unfit.items():
+            out = [Origin(*entry) for entry in _among(_reserved(tx, update), origins)]
+            aside = buffer.set_aside(tx, update.update_id, why, out)
+            words, subject = f"{aside} examples set aside: {why}", f"update {update.update_id}"
+            decisions.record(tx, Decision(self._clock(), "set_aside", words, update.task, subject))
 
-def _learned(update: Update, result: contract.TrainResult) -> list[list[Any]]:
+
+def _held(update: Update, material: Material, used: set[str]) -> list[list[Any]]:
+    """The batch that was reserved, without what cannot be learned any more: that goes back.
+
+    Where the worker chooses another from the pool it stays whole, since the next attempt may have no such learner.
+    """
+    batch: list[list[Any]] = update.report["batch"]
+    return batch if material.pool else [entry for entry in batch if entry[0] in used]
+
+
+def _reserved(tx: Connection, update: Update) -> list[list[Any]]:
+    """The live pool as reports name it."""
+    pool = buffer.reserved_examples(tx, update.update_id)
+    return [[origin.interaction_id, origin.revision] for origin, _ in pool]
+
+
+def _learned(update: Update, result: contract.TrainResult, reserved: list[list[Any]]) -> list[list[Any]]:
     """The examples that the candidate was trained on, as they were reserved."""
-    out = _names(result.left_out)
-    chosen = None if result.batch is None else _names(result.batch)
-    held = update.report["batch"]
-    return [entry for entry in held if _of(entry) not in out and (chosen is None or _of(entry) in chosen)]
+    unfit = [origin for origins in result.unfit.values() for origin in origins]
+    out = _names([*result.left_out, *result.unseen, *unfit])
+    held = update.report["batch"] if result.batch is None else _among(reserved, result.batch)
+    return [entry for entry in held if _of(entry) not in out]
+
+
+def _among(entries: Sequence[list[Any]], origins: Sequence[Origin]) -> list[list[Any]]:
+    """Those that the origins name; the worker may have had a later revision."""
+    names = _names(origins)
+    return [entry for entry in entries if _of(entry) in names]
 
 
 def _names(origins: Sequence[Origin]) -> set[str]:
@@ -274,7 +312,7 @@ def _curves(folder: Path) -> list[dict[str, Any]]:
 
 def _manifest(update: Update, result: contract.TrainResult, base: contract.Base) -> dict[str, object]:
     """What an adapter is made of: no user's text, and no interaction, which only the store names."""
-    unnamed = {"files", "probes", "contract", "kind", "batch", "left_out"}
+    unnamed = {"files", "probes", "contract", "kind", "batch", "left_out", "unseen", "unfit"}
     training = result.model_dump(mode="json", exclude=unnamed)
     return {
         "task": update.task,

@@ -41,8 +41,15 @@ def key_of(row: Row) -> Hashable:
     return row.origin, row.role, row.completion, row.rejected
 
 
-def lend(rows: Sequence[Row], methods: Methods) -> frozenset[Hashable]:
-    """Keys of the rows that KTO is lent, the first of those given; none where it is not among the methods."""
+def lend(rows: Sequence[Row], methods: Methods, counted: Sequence[Row] | None = None) -> frozenset[Hashable]:
+    """Keys of the rows that KTO is lent, the first of those given; none where it is not among the methods.
+
+    How many targets are wanted, and which, goes by `counted`, where that is given: of a pool, the batch that would be
+    taken by default.
+    """
+    if counted is not None:
+        of_answers = {key_of(row) for row in rows if row.role == "response"}
+        return (lend(rows, methods) & of_answers) | lend(counted, methods)
     borrower = next(((method, settings) for method, settings in methods if method.name == BORROWER), None)
     if borrower is None:
         return frozenset()

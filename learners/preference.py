@@ -95,6 +95,13 @@ def choose_preference(wanted: Preference, counts: JudgedCounts) -> PreferenceCho
     return PreferenceChoice(None, f"{pairs}, {signs}; learners.preference: auto wants either")
 
 
+def fewest_of(method: str, wanted: Preference) -> int:
+    """Without how many rows (KTO: of either sign) `choose_preference` gives no such phase."""
+    if method not in PREFERENCE_METHODS:
+        return 0
+    return {"dpo": MIN_PAIRS, "kto": MIN_EACH_SIGN}[method] if wanted == "auto" else 1
+
+
 def count_judged(rows: Sequence[Row], methods: Methods) -> JudgedCounts:
     """What each preference method among these would train on, if it were the one."""
     pairs = _taken(rows, only(methods, "dpo"), "dpo")
@@ -109,16 +116,22 @@ def only(methods: Methods, preference: str | None) -> Methods:
 
 
 def sort_rows(
-    batch: Sequence[Row], learned: Sequence[Row], dev: Sequence[Row], methods: Methods, wanted: Preference
+    batch: Sequence[Row],
+    learned: Sequence[Row],
+    dev: Sequence[Row],
+    methods: Methods,
+    wanted: Preference,
+    counted: Sequence[Row] | None = None,
 ) -> Sorted:
     """Each row to the phase that trains on it. Weights of a phase's new and learned rows stay comparable.
 
-    Where the batch has no preference phase, what was learned before may still have one, by its own counts.
+    Where the batch has no preference phase, what was learned before may still have one, by its own counts. Where
+    `batch` is a pool of which a part will be trained on, `counted` is a part of that size, and decides on phases.
     """
-    choice = choose_preference(wanted, count_judged(batch, methods))
+    choice = choose_preference(wanted, count_judged(batch if counted is None else counted, methods))
     again = choice if choice.on else choose_preference(wanted, count_judged(learned, methods))
     mine, all_on = only(methods, choice.method), only(methods, again.method)
-    lent = lend(batch, mine)
+    lent = lend(batch, mine, counted)
     told = route(batch, giving(mine, lent))
     together = route([*batch, *learned], giving(all_on, lent | lend(learned, all_on))).by_method
     judged = route(dev, giving(all_on, lend(dev, all_on))).by_method

@@ -9,6 +9,7 @@ Limits: it sees no other example than the one at hand; near twins of gate prompt
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -42,12 +43,14 @@ Methods = Sequence[tuple[Taker, Any]]  # each enabled method with its settings, 
 class Standing:
     """What rows count by beside their own feedback.
 
-    Trust in users; the version of the task's champion, where it is known; and after how many successors an adapter's
-    bad texts are superseded.
+    Trust in users; the version of the task's champion, where it is known; those of all that have been champion, lowest
+    first (candidates that were rejected use numbers up too, and succeeded nobody); and after how many successors an
+    adapter's bad texts are superseded.
     """
 
     trust: Trust = EVERYONE
     champion: int | None = None
+    reigned: tuple[int, ...] = ()
     superseded_after: int | None = None
 
 
@@ -107,9 +110,14 @@ def _placed(row: Row, example: Example, standing: Standing) -> Row:
     version = version_of(example.adapter, example.task)
     if row.role == "target" or version is None or standing.champion is None:
         return row
-    behind, limit = max(0, standing.champion - version), standing.superseded_after
+    behind, limit = _successors(version, standing.champion, standing.reigned), standing.superseded_after
     negative = row.role == "pair" or row.reward < 0
     return replace(row, versions_behind=behind, superseded=negative and limit is not None and behind > limit)
+
+
+def _successors(version: int, champion: int, reigned: Sequence[int]) -> int:
+    """How many have taken the place of that version since, up to the champion."""
+    return max(0, bisect_right(reigned, champion) - bisect_right(reigned, version))
 
 
 def _weighed_one(row: Row, example: Example, rewards: RewardSettings, now: datetime, share: float, trust: Trust) -> Row:

@@ -264,9 +264,10 @@ def leave_out(tx: Connection, update_id: int, origins: Collection[Origin], reaso
     return _reject(tx, update_id, out, unused=0, reason=reason)
 
 
-def set_aside(tx: Connection, update_id: int, reason: str) -> int:
-    """Withhold the whole live pool of an update that keeps breaking; returns how many. `reason`: no user text."""
-    live = _live(tx, update_id)
+def set_aside(tx: Connection, update_id: int, reason: str, only: Collection[Origin] | None = None) -> int:
+    """Withhold the whole live pool of an update that keeps breaking, or some of it; returns how many. `reason`: no
+    user text."""
+    live = [entry for entry in _live(tx, update_id) if only is None or entry.origin in set(only)]
     _put_aside(tx, update_id, live, reason)
     return len(live)
 

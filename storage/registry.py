@@ -139,6 +139,12 @@ def reigned(tx: Connection, task: str, base_hash: str) -> frozenset[str]:
     return frozenset(tx.execute(query).scalars())
 
 
+def reigned_versions(tx: Connection, task: str) -> tuple[int, ...]:
+    """Of every adapter of the task that is or has been champion, on whichever base; the lowest first."""
+    query = select(adapter.c.version).join(reign, reign.c.adapter == adapter.c.name).where(reign.c.task == task)
+    return tuple(tx.execute(query.distinct().order_by(adapter.c.version)).scalars())
+
+
 def reject(tx: Connection, name: str) -> None:
     """A candidate that lost. Raises UnknownAdapter for one that is not there, or is champion."""
     change = update(adapter).where(adapter.c.name == name, adapter.c.state != "champion")

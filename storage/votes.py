@@ -12,6 +12,7 @@ import hashlib
 from sqlalchemy import Connection, String, cast, exists, func, or_, select
 
 from storage.asked import UNASKED
+from storage.dialects.sqlite import text_in
 from storage.records import Example, Vote
 from storage.tables import event, example, retraction
 
@@ -31,7 +32,8 @@ def answer_key(one: Example) -> str | None:
 def recent_votes(tx: Connection, task: str, limit: int) -> list[Vote]:
     """Ratings, thumbs and validations received last, without those that a retraction names.
 
-    Feedback on an interaction that quotes another text than its response is among them.
+    Feedback on an interaction that quotes another text than its response is among them. What does not say whose it is,
+    is of the interaction's user, as in the join.
     """
     taken_back = exists().where(
         retraction.c.task == event.c.task,
@@ -41,11 +43,12 @@ def recent_votes(tx: Connection, task: str, limit: int) -> list[Vote]:
         ),
     )
     answer = func.coalesce(example.c.answer_key, cast(example.c.id, String))
-    query = select(answer, event.c.user_id, event.c.kind, event.c.signal)
+    whose = func.coalesce(event.c.user_id, text_in(example.c.record, "user_id"))
+    query = select(answer, whose, event.c.kind, event.c.signal, text_in(event.c.record, "body", "criterion"))
     query = query.join(example, example.c.id == event.c.example_id)
     query = query.where(event.c.task == task, event.c.signal.is_not(None), event.c.kind.in_(_JUDGING), ~taken_back)
     rows = tx.execute(query.order_by(event.c.received_at.desc(), event.c.id.desc()).limit(limit))
-    return [Vote(key, user, kind == "validation", signal) for key, user, kind, signal in rows]
+    return [Vote(key, user, kind == "validation", signal, criterion) for key, user, kind, signal, criterion in rows]
 
 
 def recent_judgements(tx: Connection, task: str, limit: int) -> list[float]:

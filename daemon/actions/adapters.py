@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 from daemon.actions.context import Context
 from daemon.actions.trends import KEPT_METRICS
 from daemon.errors import Denied, NotFound
-from storage import decisions, registry, updates
+from storage import buffer, decisions, registry, updates
 from storage.errors import ArtifactCorrupt, UnknownAdapter
-from storage.records import Adapter, Decision
+from storage.records import Adapter, Decision, Origin
 
 
 class AdapterView(BaseModel):
@@ -73,6 +73,7 @@ def _enthrone(context: Context, adapter: Adapter, reason: str, actor: str, kind:
 
     def change(tx: Connection) -> AdapterView:
         registry.set_champion(tx, adapter.task, adapter.name, now, reason)
+        _end_judging(tx, adapter, reason, now)
         decisions.record(
             tx, Decision(at=now, kind=kind, reason=reason, task=adapter.task, subject=adapter.name, actor=actor)
         )
@@ -87,6 +88,16 @@ def _enthrone(context: Context, adapter: Adapter, reason: str, actor: str, kind:
     if context.live:
         context.live.release_soon()
     return view
+
+
+def _end_judging(tx: Connection, adapter: Adapter, reason: str, now: datetime) -> None:
+    """A candidate that was still to be judged has won: its update ends here, and what it was trained on is learned."""
+    for update in updates.unfinished_updates(tx):
+        if update.candidate == adapter.name and update.state in ("trained", "held"):
+            used = [Origin(str(name), int(revision)) for name, revision in update.report.get("batch", [])]
+            released = buffer.release(tx, update.update_id, used, "promoted")
+            report = {**update.report, "released": released}
+            updates.change_update(tx, update, "promoted", now, reason=reason, report=report)
 
 
 def _known(tx: Connection, name: str) -> Adapter:

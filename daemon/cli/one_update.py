@@ -26,6 +26,7 @@ def lines_of(update: Plain) -> Iterator[str]:
         yield f"  settings of {settings['method']}: {values} ({settings['origin']})"
     yield from _rows(report)
     yield from _training(report.get("training", {}))
+    yield from _returned(report)
     for look in update.get("looks", ()):
         yield f"  look {look['number']} on {look['prompts']} prompts: {look['verdict']}: {look['reason']}"
     yield from _verdict(report.get("verdict", {}))
@@ -46,6 +47,13 @@ def _rows(report: Plain) -> Iterator[str]:
             yield f"  {words}: " + ", ".join(f"{count} {role}" for role, count in report[key].items())
     if report.get("leaks"):
         yield f"  rows left out because the gate would know them again: {report['leaks']}"
+
+
+def _returned(report: Plain) -> Iterator[str]:
+    if report.get("left_out"):
+        yield f"  left out as noise: {len(report['left_out'])} examples"
+    if report.get("unseen"):
+        yield f"  go back unlearned, since no step saw them: {report['unseen']} examples"
 
 
 def _training(training: Plain) -> Iterator[str]:

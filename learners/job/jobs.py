@@ -92,13 +92,15 @@ class Phase(Frozen):
     """One method at work, on the next `rows` lines of rows.jsonl and `dev_rows` of dev.jsonl after the phase before it.
 
     null is all that are left; 0 stands by for what another method gives back. `settings` are the method's own
-    (`learners.methods`).
+    (`learners.methods`). With fewer rows than `fewest` (KTO: of either sign) in the batch that the worker chose, the
+    replayed ones among them, there is no such phase.
     """
 
     method: str
     settings: dict[str, Any] = {}
     rows: int | None = Field(None, ge=0)
     dev_rows: int | None = Field(None, ge=0)
+    fewest: int = Field(0, ge=0)
 
 
 class ValidatorChoice(Frozen):

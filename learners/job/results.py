@@ -129,7 +129,9 @@ class TrainResult(_Result):
 
     `rows` and `steps` are over all phases. `kl` is the mean over completion tokens of KL(candidate || start policy) in
     nats, on rows of its own batch. `files` maps the adapter's files to their sha256. `batch` is what the worker chose
-    from the pool, null where it was given the batch; `left_out` are examples of it of which no row was trained on.
+    from the pool, null where it was given the batch; `left_out` are examples of it that a schedule left out as noise,
+    `unseen` those of which no step saw a row; `unfit`, by why, the examples of which no text can be trained on, chosen
+    or not (with `outcome: failed` too).
     `outgrown`: it failed because the champion knew all of its rows already.
     """
 
@@ -140,6 +142,8 @@ class TrainResult(_Result):
     learners: dict[str, LearnerReport] = {}
     batch: tuple[Origin, ...] | None = None
     left_out: tuple[Origin, ...] = ()
+    unseen: tuple[Origin, ...] = ()
+    unfit: dict[str, tuple[Origin, ...]] = {}
     rows: int = 0
     steps: int = 0
     kl: float | None = None

@@ -1,6 +1,9 @@
 """What the training worker raises on purpose. The worker turns each into a result with `outcome: failed`."""
 
+from collections.abc import Mapping
+
 from learners.errors import LearnerError
+from storage.records import Origin
 
 
 class NothingToTrain(LearnerError):
@@ -10,6 +13,14 @@ class NothingToTrain(LearnerError):
 
     Shows as: the reason of a failed update.
     """
+
+    def __init__(self, message: str, unfit: Mapping[str, tuple[Origin, ...]] | None = None) -> None:
+        """`unfit`: by why, the examples of which no text can be trained on."""
+        super().__init__(message, unfit or {})
+        self.unfit = dict(unfit or {})
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class Outgrown(NothingToTrain):

@@ -18,7 +18,7 @@ from learners.job_files import read_rows
 from learners.lending import BORROWER, MIN_EACH_SIGN
 from learners.methods import find_method
 from learners.plan import once_each
-from learners.training.rows import Encoded, EncodedRow, encode
+from learners.training.rows import Encoded, EncodedRow, Lost, encode
 from learners.training.sifting import sift
 from storage.records import Origin, Row
 
@@ -47,7 +47,7 @@ def read_parts(directory: Path, job: TrainJob, tokenizer: Any, given: Sequence[R
         dev_end = len(given_dev) if phase.dev_rows is None else dev_line + phase.dev_rows
         rows = encode(tokenizer, given[line:end], job.model.max_context, line)
         dev = encode(tokenizer, given_dev[dev_line:dev_end], job.model.max_context, dev_line)
-        parts.append(Part(phase, rows, _evened(dev) if dev.dropped else dev))
+        parts.append(Part(phase, rows, _evened(dev) if dev.lost else dev))
         line, dev_line = end, dev_end
     return parts
 
@@ -55,19 +55,19 @@ def read_parts(directory: Path, job: TrainJob, tokenizer: Any, given: Sequence[R
 def only_of(rows: Encoded, given: Sequence[Row], batch: set[Origin]) -> Encoded:
     """The rows of the batch and what is replayed, their weights brought to mean 1 again."""
     kept = tuple(row for row in rows.rows if row.replay or given[row.line].origin in batch)
-    return _evened(Encoded(kept, rows.dropped))
+    return _evened(Encoded(kept, rows.lost))
 
 
 def _evened(rows: Encoded) -> Encoded:
     """Weights brought to mean 1 again."""
     weights = normalise([row.weight for row in rows.rows])
-    return Encoded(tuple(replace(row, weight=each) for row, each in zip(rows.rows, weights, strict=True)), rows.dropped)
+    return Encoded(tuple(replace(row, weight=each) for row, each in zip(rows.rows, weights, strict=True)), rows.lost)
 
 
 def sifted(job: TrainJob, part: Part, model: Any) -> Part:
     """The phase without rows that are outgrown."""
     rows, told = sift(job, part.rows, model)
-    return replace(part, rows=_evened(rows) if rows.dropped else rows, notes=(*part.notes, *told))
+    return replace(part, rows=_evened(rows) if rows.lost else rows, notes=(*part.notes, *told))
 
 
 def workable(parts: Sequence[Part], given: Sequence[Row], dev: Sequence[Row]) -> list[Part]:
@@ -84,9 +84,24 @@ def workable(parts: Sequence[Part], given: Sequence[Row], dev: Sequence[Row]) ->
                 judging, _ = _parted(part.dev.rows, dev, other.phase)
                 note = f"{len(back)} rows given back by {part.phase.method}, which were {lacks}"
                 found[to] = _with_back(found[to], back, judging, note) if back else found[to]
-        dropped = Counter(part.rows.dropped) + Counter({lacks: len(left)})
-        found[at] = replace(part, rows=Encoded((), dict(dropped)))
+        found[at] = replace(part, rows=Encoded((), part.rows.lost | _lost(left, lacks)))
     return found
+
+
+def if_enough(part: Part) -> Part:
+    """A phase that the batch by default had enough rows for may have too few in the one that was chosen."""
+    rows, fewest = part.rows.rows, part.phase.fewest
+    signs = Counter(row.desirable for row in rows)
+    count = min(signs[True], signs[False]) if part.phase.method == BORROWER else len(rows)
+    if count >= fewest:
+        return part
+    why = f"too few for {part.phase.method} in the chosen batch ({count} of {fewest})"
+    return replace(part, rows=Encoded((), part.rows.lost | _lost(rows, why)))
+
+
+def _lost(rows: Sequence[EncodedRow], why: str) -> dict[int, Lost]:
+    """No step sees them; another update may."""
+    return {row.line: Lost(why, "unseen") for row in rows}
 
 
 def lacks_of(phase: Phase, rows: Sequence[Row]) -> str:
@@ -108,8 +123,8 @@ def _parted(
 def _with_back(part: Part, back: Sequence[EncodedRow], judging: Sequence[EncodedRow], note: str) -> Part:
     return replace(
         part,
-        rows=_evened(Encoded((*part.rows.rows, *back), part.rows.dropped)),
-        dev=_evened(Encoded((*part.dev.rows, *judging), part.dev.dropped)),
+        rows=_evened(Encoded((*part.rows.rows, *back), part.rows.lost)),
+        dev=_evened(Encoded((*part.dev.rows, *judging), part.dev.lost)),
         notes=(*part.notes, note),
     )
 
@@ -125,8 +140,8 @@ def readable(part: Part, dev: Sequence[Row]) -> Encoded:
         kept = tuple(given[place] for place in sorted(place for step in steps for place in step))
         lacks = lacks_of(part.phase, [dev[row.line] for row in kept])
     if lacks:
-        return Encoded((), {**part.dev.dropped, lacks: len(given)})
-    return part.dev if len(kept) == len(given) else _evened(Encoded(kept, part.dev.dropped))
+        return Encoded((), part.dev.lost | _lost(given, lacks))
+    return part.dev if len(kept) == len(given) else _evened(Encoded(kept, part.dev.lost))
 
 
 def with_made(parts: Sequence[Part], made: MadeRows, job: TrainJob, tokenizer: Any, given: Sequence[Row]) -> list[Part]:
@@ -139,8 +154,10 @@ def with_made(parts: Sequence[Part], made: MadeRows, job: TrainJob, tokenizer: A
         encoded = [encode(tokenizer, [row], job.model.max_context, len(given) + at) for at, row in mine]
         rows = [row for row in part.rows.rows if row.line not in gone]
         rows += [row for each in encoded for row in each.rows]
-        dropped = sum((Counter(each.dropped) for each in encoded), Counter(part.rows.dropped))
-        found.append(replace(part, rows=_evened(Encoded(tuple(rows), dict(dropped)))))
+        lost = dict(part.rows.lost)
+        for each in encoded:
+            lost |= each.lost
+        found.append(replace(part, rows=_evened(Encoded(tuple(rows), lost))))
     return found
 
 

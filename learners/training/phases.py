@@ -48,7 +48,8 @@ def train(directory: Path, job: TrainJob) -> TrainResult:
         dropped = sum((Counter(bench.rows.dropped) for bench in benches), Counter[str]())
         if prepared.batch is None and dropped and dropped.keys() <= {SOLVED, STALE}:
             raise Outgrown(f"Nothing is left to train on: {_in_words(dropped)}.")
-        raise NothingToTrain(f"No row is left to train on: {_in_words(dropped)}; see model.max_context.")
+        words = f"No row is left to train on: {_in_words(dropped)}; see model.max_context."
+        raise NothingToTrain(words, prepared.fates().unfit)
     write_plan(directory, plan_steps(benches))
     loaded, start = time.monotonic(), weights_of(model)
     results = _train_all(directory, model, benches)
@@ -59,6 +60,7 @@ def train(directory: Path, job: TrainJob) -> TrainResult:
     _refuse_forgetting(kept, job.max_retention_kl, benches)
     files, size_bytes = write_adapter(model, directory)
     probes = probe(as_served(model, job, directory), tokenizer)
+    fates = prepared.fates(results)
     return TrainResult(
         outcome="trained",
         reason="; then ".join(f"{one.method}: {one.steps} steps on {one.rows} rows" for one in results),
@@ -66,7 +68,9 @@ def train(directory: Path, job: TrainJob) -> TrainResult:
         phases=results,
         learners=dict(prepared.reports),
         batch=prepared.batch,
-        left_out=prepared.left_out,
+        left_out=fates.left_out,
+        unseen=fates.unseen,
+        unfit=dict(fates.unfit),
         rows=len(rows),
         steps=sum(one.steps for one in results),
         kl=kl,

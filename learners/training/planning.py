@@ -19,16 +19,18 @@ from consumers.cleaning import prompt_key
 from learners.expansion import Guard, Kept, keep, key_of
 from learners.hooks import Learner, learners
 from learners.hooks.contract import Context, Expanded, PoolExample, Scheduled, Selection
-from learners.job import DEV_ROWS, ROWS, BatchLimits, LearnerReport, MadeRows, Phase, PlanStep, TrainJob
+from learners.job import DEV_ROWS, ROWS, BatchLimits, LearnerReport, MadeRows, Phase, PhaseResult, PlanStep, TrainJob
 from learners.job_files import read_made, read_pool, read_rows, write_made
 from learners.methods import find_method
 from learners.methods.sft import SftSettings
 from learners.plan import Plan, in_stages, keep_apart, plan_over, random_plan, steps_for
 from learners.selection import Chosen, choose
 from learners.training.bench import Bench
+from learners.training.fates import Fates, fates_of
 from learners.training.parts import (
     Part,
     at_work,
+    if_enough,
     lacks_of,
     only_of,
     read_parts,
@@ -44,12 +46,20 @@ from storage.records import Origin, Row
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Every phase ready to train; what each learner did; the batch, where the worker chose it; and what it left out."""
+    """Every phase ready to train; what each learner did; the batch, where the worker chose it.
+
+    `given` are the rows that lines count, those that were made last; `noise` the lines that a schedule left out.
+    """
 
     benches: tuple[Bench, ...]
     reports: Mapping[str, LearnerReport]
     batch: tuple[Origin, ...] | None
-    left_out: tuple[Origin, ...]
+    given: tuple[Row, ...]
+    noise: frozenset[int]
+
+    def fates(self, results: Sequence[PhaseResult] = ()) -> Fates:
+        """What becomes of the new examples, when the phases ended so."""
+        return fates_of(self.given, self.batch, self.benches, self.noise, results)
 
 
 def prepare(directory: Path, job: TrainJob, tokenizer: Any, model: Any) -> Prepared:
@@ -59,7 +69,7 @@ def prepare(directory: Path, job: TrainJob, tokenizer: Any, model: Any) -> Prepa
     parts, batch = read_parts(directory, job, tokenizer, given), None
     if job.batch:
         batch = hooks.select(job.batch, _pool(directory, parts, given))
-        parts = [replace(part, rows=only_of(part.rows, given, set(batch))) for part in parts]
+        parts = [if_enough(replace(part, rows=only_of(part.rows, given, set(batch)))) for part in parts]
     dev_rows = read_rows(directory / DEV_ROWS)
     parts = workable([sifted(job, part, model) for part in parts], given, dev_rows)
     if hooks.expands:
@@ -78,7 +88,7 @@ def prepare(directory: Path, job: TrainJob, tokenizer: Any, model: Any) -> Prepa
             Bench(directory, job, part.phase, model, tokenizer, rows, dev, plan, done, total, why, scheduled.stages)
         )
         done += len(plan.steps)
-    return Prepared(tuple(benches), hooks.reports, batch, _left_out(given, parts, planned))
+    return Prepared(tuple(benches), hooks.reports, batch, tuple(given), _noise(parts, planned))
 
 
 def plan_steps(benches: Sequence[Bench]) -> list[PlanStep]:
@@ -112,19 +122,13 @@ def _made(directory: Path, hooks: _Hooks, parts: Sequence[Part], given: Sequence
     return made
 
 
-def _left_out(given: Sequence[Row], parts: Sequence[Part], planned: Sequence[Scheduled]) -> tuple[Origin, ...]:
-    """New examples of which a schedule left out every row."""
-    missing: dict[Origin, None] = {}
-    trained: set[Origin] = set()
-    for part, scheduled in zip(parts, planned, strict=True):
-        out = set(scheduled.left_out)
-        for place, row in enumerate(part.rows.rows):
-            origin = given[row.line].origin
-            if place not in out:
-                trained.add(origin)
-            elif not row.replay:
-                missing[origin] = None
-    return tuple(origin for origin in missing if origin not in trained)
+def _noise(parts: Sequence[Part], planned: Sequence[Scheduled]) -> frozenset[int]:
+    """The lines of rows that a schedule left out."""
+    return frozenset(
+        part.rows.rows[place].line
+        for part, scheduled in zip(parts, planned, strict=True)
+        for place in scheduled.left_out
+    )
 
 
 class _Hooks:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from datasets import Dataset
 
@@ -40,12 +40,28 @@ class EncodedRow:
         return len(self.prompt_ids) + max(len(self.completion_ids), len(self.rejected_ids))
 
 
+RowFate = Literal["unfit", "known", "unseen"]  # no update can train on it; the champion knows it; another update may
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Why a row is not trained on, in words and for what becomes of it."""
+
+    reason: str
+    fate: RowFate
+
+
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Rows that can be trained on, and how many cannot, by reason."""
+    """Rows that can be trained on, and why the others cannot, by line."""
 
     rows: tuple[EncodedRow, ...]
-    dropped: Mapping[str, int]
+    lost: dict[int, Lost]
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """How many rows cannot be trained on, by reason."""
+        return dict(Counter(each.reason for each in self.lost.values()))
 
 
 def encode(tokenizer: Any, rows: Sequence[Row], max_context: int, first_line: int = 0) -> Encoded:
@@ -56,7 +72,7 @@ def encode(tokenizer: Any, rows: Sequence[Row], max_context: int, first_line: in
     encoded = [_encode_one(tokenizer, line, row) for line, row in enumerate(rows, first_line)]
     reasons = {row.line: _why_not(row, max_context) for row in encoded}
     kept = tuple(row for row in encoded if not reasons[row.line])
-    return Encoded(kept, dict(Counter(reason for reason in reasons.values() if reason)))
+    return Encoded(kept, {line: Lost(reason, "unfit") for line, reason in reasons.items() if reason})
 
 
 def as_dataset(rows: Sequence[EncodedRow]) -> Dataset:

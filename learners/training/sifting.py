@@ -7,7 +7,6 @@ the champion knows, a fresh adapter does not.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -18,7 +17,7 @@ from learners.off_policy import SOLVED, Held, OffPolicySettings, outgrown
 from learners.training.adapters import holds_adapter
 from learners.training.drift import mean_log_likelihood
 from learners.training.errors import StartMissing
-from learners.training.rows import Encoded, EncodedRow
+from learners.training.rows import Encoded, EncodedRow, Lost
 
 CHAMPION = "champion"  # the name it has in the model while it is asked
 
@@ -34,18 +33,18 @@ def sift(job: TrainJob, rows: Encoded, model: Any) -> tuple[Encoded, tuple[str, 
     settings = OffPolicySettings.model_validate(job.off_policy)
     reasons = {row.line: outgrown(held, settings) for row, held in zip(asked, _held(job, asked, model), strict=True)}
     fresh = job.start.mode == "base" and job.champion_path is not None
-    kept, dropped, replayed = [], Counter(rows.dropped), 0
+    kept, lost, replayed = [], dict(rows.lost), 0
     for row in rows.rows:
         why = reasons.get(row.line, "")
         if why == SOLVED and fresh:
             kept.append(replace(row, replay=True))
             replayed += 1
         elif why:
-            dropped[why] += 1
+            lost[row.line] = Lost(why, "known")
         else:
             kept.append(row)
     notes = (f"{replayed} pairs solved under the champion are trained on as replay",) if replayed else ()
-    return Encoded(tuple(kept), dict(dropped)), notes
+    return Encoded(tuple(kept), lost), notes
 
 
 def _held(job: TrainJob, rows: list[EncodedRow], model: Any) -> list[Held]:

@@ -28,7 +28,7 @@ from learners.errors import LearnerError
 from learners.job import HEARTBEAT, LOG, EvaluateJob, EvaluateResult, SearchJob, SearchResult, TrainResult
 from learners.job_files import Job, Result, read_job, write_result
 from learners.methods import find_method
-from learners.training.errors import Outgrown
+from learners.training.errors import NothingToTrain, Outgrown
 from learners.training.stopping import Interrupted, listen
 from learners.validators import ValidatorUnavailable
 from storage.records import AdaptdError
@@ -107,8 +107,8 @@ def _failed(job: Job, error: AdaptdError) -> Result:
         return EvaluateResult(outcome="failed", reason=str(error), try_again=away)
     if isinstance(job, SearchJob):
         return SearchResult(outcome="failed", reason=str(error))
-    known = isinstance(error, Outgrown)
-    return TrainResult(outcome="failed", reason=str(error), candidate=job.candidate, outgrown=known)
+    known, unfit = isinstance(error, Outgrown), error.unfit if isinstance(error, NothingToTrain) else {}
+    return TrainResult(outcome="failed", reason=str(error), candidate=job.candidate, outgrown=known, unfit=unfit)
 
 
 def _keep_beating(directory: Path, fork_server: int) -> None:

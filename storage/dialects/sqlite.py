@@ -111,6 +111,11 @@ def among(column: ColumnElement[str] | ColumnElement[int], parameter: str) -> Co
     return column.in_(select(listed.c.value))
 
 
+def text_in(record: ColumnElement[str], *path: str) -> ColumnElement[str | None]:
+    """A text within a record that is kept as JSON, null where that has none there."""
+    return func.json_extract(record, ".".join(["$", *path]))
+
+
 def as_list(values: Iterable[str] | Iterable[int]) -> str:
     """Texts or whole numbers as `among` takes them."""
     return to_json(list(values)).decode()

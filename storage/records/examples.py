@@ -39,12 +39,16 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """What one rating, thumb or validation said: of the answer with that key, by a user (if known) or a validator."""
+    """What one rating, thumb or validation said: of the answer with that key, by a user (if known) or a validator.
+
+    `criterion` is what the answer was judged by, where that was named.
+    """
 
     answer: str
     user_id: str | None
     by_validator: bool
     signal: float
+    criterion: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

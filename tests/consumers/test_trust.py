@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +63,15 @@ def test_who_says_a_thing_ten_times_is_one_voice() -> None:
 
 def test_votes_on_different_answers_say_nothing_of_each_other() -> None:
     assert trust_of([*votes("a", [1.0] * 5), *votes("b", [0.0] * 5, first=5)]).by_user == {}
+
+
+def test_who_judges_by_another_criterion_contradicts_nobody() -> None:
+    def by(criterion: str | None, user: str, signal: float) -> list[Vote]:
+        return [replace(vote, criterion=criterion) for vote in votes(user, [signal] * 9)]
+
+    assert trust_of([*by("style", "a", 1.0), *by("facts", "b", 0.0)]).by_user == {}
+    both = trust_of([*by("style", "a", 1.0), *by("facts", "b", 0.0), *by("style", "b", 1.0)])
+    assert both.of(["a"]) == both.of(["b"]) > PRIOR
 
 
 def test_several_users_have_their_mean_and_without_trust_everybody_counts_in_full() -> None:

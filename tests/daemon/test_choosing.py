@@ -21,7 +21,7 @@ from daemon.training import Training
 from learners.base import base_hash
 from learners.job import Base
 from learners.job_files import read_job, read_made, read_pool
-from storage import buffer, registry, updates
+from storage import buffer, decisions, registry, updates
 from storage.artifacts import Artifacts
 from storage.records import Example, Message, Origin, Target, Update
 from storage.store import Store
@@ -181,13 +181,44 @@ def test_what_the_curriculum_left_out_comes_back_at_half_weight(filled: Store, t
     assert filled.read(lambda tx: buffer.half_weighted(tx, "erd", origins)) == set(origins)
 
 
+def test_what_no_step_saw_goes_back_as_it_was_and_what_does_not_fit_is_set_aside(store: Store, tmp_path: Path) -> None:
+    examples = corrections()[:12]
+    long = replace(examples[0], correction=Target("x" * 400, 0.2, NOW, "secret user 0"))
+    store.write(lambda tx: keep(tx, long, *examples[1:]))
+    learning = Learning(store, tmp_path, updates={"sft": {"learning_rate": 0.02, "steps": 2, "batch_size": 4}})
+    update = learning.train()
+    batch = [Origin(*entry) for entry in update.report["batch"]]
+    assert (len(batch), update.report["unseen"]) == (update.batch_size, 3) == (8, 3)
+    store.write(lambda tx: buffer.release(tx, update.update_id, batch, "promoted"))
+    counts = store.read(lambda tx: buffer.buffer_counts(tx, "erd"))
+    assert (counts.learned, counts.open, counts.set_aside) == (8, 3, 1)
+    assert not store.read(
+        lambda tx: buffer.half_weighted(tx, "erd", [Origin(one.interaction_id, 1) for one in examples])
+    )
+    said = [one.reason for _, one in store.read(lambda tx: decisions.list_decisions(tx, "erd"))]
+    assert "1 examples set aside: longer than 256 tokens" in said
+    shown = list(lines_of(show_update(learning.context, update.update_id).model_dump(mode="json")))
+    assert "  go back unlearned, since no step saw them: 3 examples" in shown
+
+
+def test_a_batch_of_which_nothing_fits_does_not_come_again(store: Store, tmp_path: Path) -> None:
+    long = [replace(one, correction=Target("x" * 400, 0.2, NOW, one.user_id)) for one in corrections()[:12]]
+    store.write(lambda tx: keep(tx, *long))
+    learning = Learning(store, tmp_path, active=True)
+    with pytest.raises(AssertionError, match="12 longer than 256 tokens"):
+        learning.train()
+    counts = store.read(lambda tx: buffer.buffer_counts(tx, "erd"))
+    assert (counts.open, counts.set_aside) == (0, 12)
+
+
 def test_failures_get_their_quota_and_rows_that_were_made_are_no_examples(store: Store, tmp_path: Path) -> None:
     asked = [
         (Message("user", f"Show Name{at}"),) for at in range(0, USERS * PER_USER, 2)
     ]  # a renaming would find these
     store.write(lambda tx: keep(tx, *(named(one, at) for at, one in enumerate(corrections()))))
     store.write(lambda tx: keep(tx, *(example(f"g{at}", messages=one) for at, one in enumerate(asked)), fold="gate"))
-    learning = Learning(store, tmp_path, hard_negatives=True, augmentation=True)
+    enough = {"sft": {"learning_rate": 0.02, "steps": 12, "batch_size": 4}}  # made rows are seen beside the batch
+    learning = Learning(store, tmp_path, hard_negatives=True, augmentation=True, updates=enough)
     update = learning.train()
     failing = {one.origin for one in read_pool(learning.job()) if one.failures}
     kinds = {kind for one in read_pool(learning.job()) for kind in one.failures}

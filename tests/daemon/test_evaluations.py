@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from consumers.cleaning import prompt_key
 from daemon.config import Config, TaskConfig, load
 from daemon.doctor.gate import check_gate
 from daemon.evaluations import contender, evaluate_job, kl_of, scores_of
-from daemon.leaks import gate_keys
+from daemon.evidence import set_prompts
+from daemon.leaks import every_key, gate_keys
 from daemon.power import power_now
 from learners.gate import Answer, GateRow
+from learners.router import answer_key
 from storage import updates
 from storage.artifacts import Artifacts
 from storage.records import Adapter, Look, Update
@@ -115,6 +118,10 @@ def test_golden_prompts_are_known_to_the_gate_and_so_not_trained_on(tmp_path: Pa
         task = load(tmp_path / "adaptd.yaml", text=text, environ={}).task("erd")
         assert task is not None
         assert len(store.read(lambda tx, task=task: gate_keys(tx, task))) == 10  # type: ignore[misc]
+        made = store.read(lambda tx, task=task: every_key(tx, task))  # type: ignore[misc]
+        golden, *_, general = set_prompts(task)
+        for asked in (golden, general):  # nor may a learner make rows of them, whichever way folds go
+            assert {prompt_key(asked.messages), answer_key(asked.messages, asked.target or "")} <= set(made)
 
 
 def test_the_power_of_a_task_reads_the_spread_of_its_own_looks(store: Store) -> None:

@@ -111,3 +111,13 @@ def test_a_worker_that_cannot_be_written_down_is_ended(
 
 def unavailable(*_: object, **__: object) -> None:
     raise StoreUnavailable("the disk is full")
+
+
+def test_the_worker_of_an_update_that_has_ended_without_it_is_ended(
+    jobs: Jobs, update: Update, executor: FakeExecutor
+) -> None:
+    jobs.start(update, "evaluate", lambda _folder, _attempt: None)
+    jobs.keep_only([update.update_id])
+    assert jobs.running == 1
+    jobs.keep_only([])
+    assert (jobs.running, len(executor.cancelled)) == (0, 1)

@@ -12,6 +12,7 @@ from daemon.material import phases_of, routing
 from daemon.standing import floor_of, standing_of
 from learners.off_policy import SOLVED
 from learners.preference import rows_to_train
+from learners.router import rows_of
 from storage import buffer, registry
 from storage.records import Adapter, Example, Scalar, Signal
 from storage.store import Store
@@ -76,10 +77,22 @@ def test_what_nobody_may_learn_from_is_counted_by_why(store: Store) -> None:
     store.write(lambda tx: registry.ensure_line(tx, "erd", "base", NOW))
     for version in range(1, 13):
         store.write(lambda tx, version=version: registry.add_candidate(tx, adapter(version)))  # type: ignore[misc]
-    store.write(lambda tx: registry.promote(tx, "erd", "erd@v12", "erd@v0", NOW))
+    for version in range(1, 13):
+        store.write(lambda tx, to=version: registry.set_champion(tx, "erd", f"erd@v{to}", NOW, ""))  # type: ignore[misc]
     decision = look(store, config())
-    assert decision.have == 16
     assert all(words in decision.reason for words in ("4 superseded", "3 run-on", "2 cut"))
+
+
+def test_candidates_that_were_rejected_succeed_nobody(store: Store) -> None:
+    store.write(lambda tx: registry.ensure_line(tx, "erd", "base", NOW))
+    for version in range(1, 14):
+        store.write(lambda tx, version=version: registry.add_candidate(tx, adapter(version)))  # type: ignore[misc]
+    for version in (2, 13):
+        store.write(lambda tx, to=version: registry.set_champion(tx, "erd", f"erd@v{to}", NOW, ""))  # type: ignore[misc]
+    standing = store.read(lambda tx: standing_of(tx, config()))
+    (one,) = judged(1, 0.0, "disliked", adapter="erd@v2")
+    (row,) = rows_of(one, config().rewards, NOW, standing=standing)
+    assert (row.versions_behind, row.superseded) == (1, False)
 
 
 def adapter(version: int) -> Adapter:

@@ -177,3 +177,12 @@ def test_the_dev_fold_of_kto_is_read_only_where_it_has_both_signs_and_two_prompt
     to_two = [*of_both[:-1], replace(of_both[-1], messages=(Message("user", "another"),))]
     found = [sort_rows(batch, [], dev, ALL, "auto") for dev in (of_one, of_both, to_two)]
     assert [len(each.phases[-1].dev) for each in found] == [0, 0, 13]
+
+
+def test_of_a_pool_the_batch_by_default_decides_on_phases_and_on_the_targets_that_are_lent() -> None:
+    counted = [*answers(10, False, "in"), *targets(20, "in t")]
+    pool = [*counted, *answers(9, True, "out"), *pairs(20, "out p")]
+    found = sort_rows(pool, [], [], ALL, "auto", counted)
+    assert found.preference.reason.startswith("kto on 8 liked and 10 disliked answers")
+    assert sizes(found) == {"sft": 12, "kto": 10 + 8 + 9}, "whatever is chosen of the pool, liked answers are KTO's"
+    assert sizes(sort_rows(pool, [], [], ALL, "auto")) == {"sft": 29, "dpo": 20}

@@ -237,6 +237,13 @@ def test_what_a_training_left_out_returns_once_at_half_weight_and_is_set_aside_t
     assert open_ones(store) == []
 
 
+def test_a_part_of_a_pool_can_be_set_aside(store: Store) -> None:
+    number, pool = reserved(store, "too long", "fits")
+    assert store.write(lambda tx: buffer.set_aside(tx, number, "too long", pool[:1])) == 1
+    assert store.write(lambda tx: buffer.release(tx, number, [], "failed")).returned == 1
+    assert open_ones(store) == ["fits"]
+
+
 def test_arrivals_and_recent_signals_count_what_carries_a_signal(store: Store) -> None:
     batch = [rating(f"r{n}", received_at=later(n), signal=Signal(n / 10, "1")) for n in range(5)]
     store.write(lambda tx: insert(tx, [*batch, rating("silent", received_at=later(9))]))

@@ -10,7 +10,7 @@ from alembic import command
 from sqlalchemy import Connection, create_engine, text
 
 from storage import migrations, votes
-from storage.records import Event, Message, Retraction, Signal, Validation
+from storage.records import Event, Message, Rating, Retraction, Signal, Validation
 from storage.store import Store
 from tests.storage.makers import event, example, insert, keep, later, rating
 
@@ -39,6 +39,18 @@ def test_the_same_text_to_the_same_prompt_is_one_answer_whatever_its_case_and_sp
     assert [(vote.user_id, vote.signal, vote.by_validator) for vote in (a, b, c)] == [
         ("u1", 1.0, False), ("u2", 0.0, False), ("u3", 0.5, False),
     ]  # fmt: skip
+
+
+def test_a_vote_has_its_criterion_and_where_it_names_nobody_the_interactions_user(store: Store) -> None:
+    by_style = replace(rated("a", "i1", None, 1.0), body=Rating(5, 1, 5, "style"))
+    machine = event("v", "i1", body=Validation(0.2), signal=HALF, received_at=later(1))
+    alone = rated("n", "i2", None, 0.5, 2)
+    store.write(lambda tx: put(tx, by_style, machine, alone))
+    store.write(lambda tx: keep(tx, example("i1"), replace(example("i2"), user_id=None, users=())))
+    nobody, validator, one = store.read(lambda tx: votes.recent_votes(tx, "erd", 10))
+    assert (one.user_id, one.criterion) == ("u1", "style")
+    assert (validator.by_validator, validator.criterion) == (True, None)
+    assert (nobody.user_id, nobody.criterion) == (None, None)
 
 
 def test_the_newest_are_told_and_other_tasks_feedback_and_taken_back_ones_are_not(store: Store) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from consumers.cleaning import prompt_key
-from learners.job import BatchLimits, MadeRows, Pooled, TrainResult, ValidatorChoice
+from learners.job import BatchLimits, MadeRows, Phase, Pooled, TrainResult, ValidatorChoice
 from learners.job_files import read_made, read_plan, read_result, write_made, write_pool
 from learners.training.worker import perform
 from storage.records import Message, Row
-from tests.learners.training.tiny import make_job, make_tokenizer, row
+from tests.learners.training.tiny import make_job, make_tokenizer, pair, row
 
 pytestmark = [
     pytest.mark.train,
@@ -109,7 +109,7 @@ def test_an_order_of_which_a_stage_has_one_sign_alone_is_not_ktos(
     found = prepared(tmp_path, tiny_base, [judged(at, at < 4, 10 + at) for at in range(8)], noise=noise)
     (bench,) = found.benches
     assert {place for step in bench.plan.steps for place in step} == set(range(8 - left_out))
-    assert len(found.left_out) == left_out
+    assert len(found.noise) == left_out
     assert found.reports["curriculum"].numbers == {"noise": noise, "left_out": left_out}
     why = "a stage would be of one sign alone: kto needs liked and disliked answers"
     assert (bench.stages, bench.notes) == ((), (f"in random order, {left_out} left out: {why}",))
@@ -179,3 +179,38 @@ def test_a_failure_for_which_the_champion_has_no_answer_that_passes_stays_what_i
     assert "1 failures have no target" in report.did[0]
     assert report.numbers["kept"] == 0.0
     assert lines(tmp_path / "job") == {0, 1}
+
+
+def test_a_phase_of_which_too_little_was_chosen_is_left_out_and_its_examples_go_back(
+    tmp_path: Path, tiny_base: Path
+) -> None:
+    settings = {"learning_rate": 0.02, "steps": 3, "batch_size": 4}
+    phases = (
+        Phase(method="sft", settings=settings, rows=8, dev_rows=0),
+        Phase(method="dpo", settings=settings, rows=4, dev_rows=0, fewest=5),
+    )
+    rows = [*(row(at) for at in range(8)), *(pair(at) for at in range(8, 12))]
+    batch = BatchLimits(size=12, cap=12)
+    result = train(tmp_path / "job", tiny_base, rows, learners=ACTIVE, batch=batch, phases=phases)
+    assert result.phases[1].dropped == {"too few for dpo in the chosen batch (4 of 5)": 4}
+    assert [one.interaction_id for one in result.unseen] == ["i8", "i9", "i10", "i11"]
+
+
+def test_what_no_step_saw_and_what_does_not_fit_is_told(tmp_path: Path, tiny_base: Path) -> None:
+    rows = [*(row(at) for at in range(14)), row(14, completion="x" * 400)]
+    result = train(tmp_path / "job", tiny_base, rows)
+    seen = lines(tmp_path / "job")
+    assert len(seen) == 12
+    assert {int(one.interaction_id[1:]) for one in result.unseen} == set(range(14)) - seen
+    assert {why: [one.interaction_id for one in them] for why, them in result.unfit.items()} == {
+        "longer than 256 tokens": ["i14"]
+    }
+
+
+def test_where_nothing_fits_the_failure_says_whose_it_was(tmp_path: Path, tiny_base: Path) -> None:
+    make_job(tmp_path / "job", tiny_base, [row(at, completion="x" * 400) for at in range(2)])
+    perform(tmp_path / "job")
+    result = read_result(tmp_path / "job")
+    assert isinstance(result, TrainResult)
+    assert result.reason == "No row is left to train on: 2 longer than 256 tokens; see model.max_context."
+    assert [one.interaction_id for one in result.unfit["longer than 256 tokens"]] == ["i0", "i1"]

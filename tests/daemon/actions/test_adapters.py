@@ -1,0 +1,43 @@
+"""An adapter put into service by hand, whatever the gate was at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from daemon.actions.adapters import promote_adapter, roll_back
+from storage.store import Store
+from tests.daemon.candidates import Bench
+
+
+@pytest.fixture
+def bench(store: Store, tmp_path: Path) -> Bench:
+    return Bench(store, tmp_path)
+
+
+@pytest.mark.parametrize("state", ["trained", "held"])
+def test_promoting_a_candidate_by_hand_ends_its_update_and_what_it_used_is_learned(
+    bench: Bench, state: Literal["trained", "held"]
+) -> None:
+    update = bench.candidate(state)
+    assert promote_adapter(bench.context, "erd@v1").state == "champion"
+    assert (bench.now(update).state, bench.now(update).reason) == ("promoted", "promoted by hand: erd@v1")
+    assert bench.counts() == (1, 0, 2)
+    assert bench.champion == "erd@v1"
+
+
+def test_the_update_of_another_candidate_is_left_as_it_is(bench: Bench) -> None:
+    held, newer = bench.candidate("held"), bench.candidate("trained")
+    promote_adapter(bench.context, "erd@v2")
+    assert (bench.now(held).state, bench.now(newer).state) == ("held", "promoted")
+    bench.judging.expire(bench.now(held), "erd@v3 is newer")
+    assert (bench.now(held).state, bench.state_of("erd@v1")) == ("expired", "rejected")
+
+
+def test_what_was_promoted_by_hand_can_be_rolled_back_by_hand(bench: Bench) -> None:
+    update = bench.candidate("held")
+    promote_adapter(bench.context, "erd@v1")
+    assert roll_back(bench.context, "erd").name == "erd@v0"
+    assert (bench.now(update).state, bench.state_of("erd@v1")) == ("promoted", "retired")

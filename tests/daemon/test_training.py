@@ -1,0 +1,115 @@
+"""What an attempt is given where a learner chooses the batch: no more, and nothing else, than the batch by default."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from daemon.batches import Batches
+from daemon.config import Config, TaskConfig
+from daemon.executors import JobStatus
+from daemon.jobs import Jobs
+from daemon.material import Material, gather, row_passes
+from daemon.training import Training
+from learners.job import Base
+from storage import registry, updates
+from storage.artifacts import Artifacts
+from storage.records import Example, Target, Update
+from storage.store import Store
+from tests.daemon.test_jobs import FakeExecutor
+from tests.daemon.test_preference import compared, corrected
+from tests.storage.makers import NOW, keep, later
+
+LARGEST = 40
+
+
+class Daemon:
+    """As much of one as begins updates; its workers do what `executor` says."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self.store, self.executor = store, FakeExecutor()
+        self.learners: dict[str, object] = {"active": True}
+        jobs = Jobs(store, folder / "jobs", self.executor, self.config, lambda: NOW)
+        base = Base(path="base", hash="base")
+        self.training = Training(store, Artifacts(folder), jobs, base, self.config, lambda: NOW)
+        store.write(lambda tx: registry.ensure_line(tx, "erd", "base", NOW))
+
+    def config(self) -> Config:
+        return Config.model_validate(
+            {
+                "rewards": {"settle": "0s"},
+                "batching": {"min": 10, "max": LARGEST, "max_wait": "1s", "max_share_per_user": 1, "min_users": 1},
+                "updates": {"sft": {"steps": 40, "batch_size": 8}},
+                "learners": self.learners,
+                "tasks": {"erd": {}},
+            }
+        )
+
+    @property
+    def task(self) -> TaskConfig:
+        found = self.config().task("erd")
+        assert found is not None
+        return found
+
+    def begin(self) -> None:
+        Batches(self.store, lambda: later(10)).consider(self.task, ["erd"], "erd@v0", None, asked=True)
+
+    def update(self) -> Update:
+        return self.store.read(lambda tx: updates.list_updates(tx, "erd"))[0]
+
+    def attempt(self) -> Update:
+        self.training.start(self.update(), self.task)
+        return self.update()
+
+    def material(self) -> Material:
+        return self.store.read(lambda tx: gather(tx, self.update(), self.task, NOW))
+
+
+@pytest.fixture
+def daemon(store: Store, tmp_path: Path) -> Daemon:
+    return Daemon(store, tmp_path)
+
+
+def old(count: int) -> list[Example]:
+    """Corrections with a comparison each, which weigh so little that the batch by default has none of them."""
+    past = NOW - timedelta(days=90)
+    target = Target("by hand", 0.2, past, None)
+    return [
+        replace(one, correction=target, pairs=tuple(replace(each, effective_at=past) for each in one.pairs))
+        for one in compared(count)
+    ]
+
+
+def test_phases_are_those_of_the_batch_and_not_of_the_pool_that_a_learner_chooses_from(daemon: Daemon) -> None:
+    daemon.store.write(lambda tx: keep(tx, *corrected(60), *old(20)))
+    daemon.begin()
+    found = daemon.material()
+    assert len(found.pool) == 80
+    assert found.sorted.preference.method is None
+    assert found.sizes == {"sft": LARGEST, "dpo": 0, "kto": 0}
+
+
+def test_start_and_passes_are_chosen_for_a_batch_and_not_for_the_pool(daemon: Daemon) -> None:
+    daemon.store.write(lambda tx: keep(tx, *corrected(60)))
+    daemon.begin()
+    size = daemon.update().report["limits"]["size"]
+    found = daemon.material()
+    assert (len(found.batch), found.sizes["sft"]) == (60, size)
+    assert row_passes(found, daemon.task, 0) == pytest.approx(40 * 8 / size)
+    assert daemon.attempt().report["start"].startswith(f"fresh from the base on {size} new and 0 replayed")
+
+
+def test_a_retry_without_the_learner_that_chose_trains_on_the_batch_alone(daemon: Daemon) -> None:
+    daemon.store.write(lambda tx: keep(tx, *corrected(60)))
+    daemon.begin()
+    reserved = daemon.update().report
+    first = daemon.attempt()
+    assert (first.report["batch"], first.batch_size) == (reserved["batch"], reserved["limits"]["size"])
+    daemon.executor.says = JobStatus("crashed", reason="lost")
+    daemon.training.watch(first)
+    daemon.learners["active"] = False
+    assert len(daemon.material().batch) == reserved["limits"]["size"] < 60
+    assert daemon.attempt().report["batch"] == reserved["batch"]
