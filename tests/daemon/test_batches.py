@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -82,7 +83,8 @@ class Scheduler:
     """Looks at the batches as the real one does, and says what became of a request."""
 
     def __init__(self, store: Store) -> None:
-        self.store, self.interrupt = store, lambda: None
+        self.store = store
+        self.interrupt: Callable[[], None] = lambda: None
         self.batches = Batches(store, self._clock)
 
     def _clock(self) -> datetime:
