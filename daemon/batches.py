@@ -46,17 +46,34 @@ class Batches:
         self._store, self._clock = store, clock
         self._failures = Failures(store, clock)
         self._last: dict[str, BatchDecision] = {}
+        self._asked: set[str] = set()
+
+    def ask(self, task: str) -> None:
+        """An update of what there is, by hand; from any thread. It stands until one of the next looks has answered it:
+        an update begins, or a decision says why none can."""
+        self._asked.add(task)
 
     def last(self, task: str) -> BatchDecision | None:
         return self._last.get(task)
 
-    def consider(
-        self, task: TaskConfig, tasks: Sequence[str], champion: str, unfinished: Update | None, *, asked: bool = False
-    ) -> None:
+    def consider(self, task: TaskConfig, tasks: Sequence[str], champion: str, unfinished: Update | None) -> None:
         """Decide, and begin an update against that champion if the batch is ripe and no update is at work.
 
-        `asked`: by hand, so that the fewest are enough and old feedback is news.
+        For one that was asked for, the fewest are enough and old feedback is news.
         """
+        asked = task.name in self._asked
+        self._asked.discard(task.name)  # before the look: what is asked for during it is for the next
+        answered = False
+        try:
+            answered = self._look(task, tasks, champion, unfinished, asked=asked)
+        finally:
+            if asked and not answered:
+                self._asked.add(task.name)
+
+    def _look(
+        self, task: TaskConfig, tasks: Sequence[str], champion: str, unfinished: Update | None, *, asked: bool
+    ) -> bool:
+        """False where feedback came in between, so that what was decided is not so any more: look again."""
         now = self._clock()
         found = self._store.read(lambda tx: gather(tx, task, tasks, now))
         self._failures.look(task, [example for example, _ in found.examples], champion)
@@ -71,7 +88,11 @@ class Batches:
             try:
                 self._store.write(lambda tx: _begin(tx, champion, decision, weighed.evidence, now))
             except StalePool:
-                return  # feedback came in between: look again
+                return False
+        elif asked:
+            none = Decision(now, "update", f"asked for by hand, but no update begins: {decision.reason}", task.name)
+            self._store.write(lambda tx: decisions.record(tx, none))
+        return True
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,6 @@ class Learning:
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
         self._stopping, self._soon = threading.Event(), threading.Event()
         self._cancelling: set[int] = set()
-        self._asked: set[str] = set()
         self._troubles: dict[str, str] = {}
         self._ticked_s = time.monotonic()
 
@@ -132,8 +131,8 @@ class Learning:
         self._soon.set()
 
     def begin(self, task: str) -> None:
-        """Asked by an operator: an update of what there is, at the next tick."""
-        self._asked.add(task)
+        """Asked by an operator: an update of what there is, at the next look."""
+        self._batches.ask(task)
         self._soon.set()
 
     def search_of(self, task: str) -> str:
@@ -238,7 +237,7 @@ class Learning:
         elif held is not None:
             self._judging.step(held, task)
         if look_at_batches:
-            self._look_at_batch(task, unfinished)
+            self._look_at_batch(task)
 
     def _of_other_base(self, update: Update) -> bool:
         """Whether it was begun against a champion on a base that is not the present one."""
@@ -264,11 +263,10 @@ class Learning:
         else:
             self._judging.step(update, task)
 
-    def _look_at_batch(self, task: TaskConfig, unfinished: Update | None) -> None:
+    def _look_at_batch(self, task: TaskConfig) -> None:
         line = self._store.write(lambda tx: registry.ensure_line(tx, task.name, self._base.hash, self._clock()))
-        asked = task.name in self._asked and unfinished is None
-        self._batches.consider(task, [each.name for each in self._tasks()], line.champion, unfinished, asked=asked)
-        self._asked.discard(task.name)
+        unfinished = self._store.read(lambda tx: updates.running_update(tx, task.name))  # this tick may have ended it
+        self._batches.consider(task, [each.name for each in self._tasks()], line.champion, unfinished)
 
     def _cancel(self, update: Update) -> None:
         self._cancelling.discard(update.update_id)

@@ -113,8 +113,8 @@ def measure(
     asked: bool = False,
 ) -> BatchEvidence:
     """Evidence from counts: feedback that came to each task within the last `max_wait`, the recent (time, signal) of
-    this one, since when the oldest example waits."""
-    values = [signal for _, signal in sorted(signals)]
+    this one, what was received last first, since when the oldest example waits."""
+    values = in_order(signals)
     return BatchEvidence(
         task=task,
         now=now,
@@ -126,6 +126,13 @@ def measure(
         examples=tuple(examples),
         asked=asked,
     )
+
+
+def in_order(signals: Sequence[tuple[datetime, float]]) -> list[float]:
+    """The signals of (time, signal), what was received last first, by their times, the oldest first; those of one time
+    as they were received, since any other order of them, such as by their value, would be a trend that is not there."""
+    received = signals[::-1]
+    return [signal for _, signal in sorted(received, key=lambda each: each[0])]
 
 
 def trend_of(signals: Sequence[float]) -> float:

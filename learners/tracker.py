@@ -4,7 +4,8 @@ A trend is read in two robust ways that take no account of outliers' size: wheth
 ("Nonparametric tests against trend", Econometrica 13, 1945) and Kendall, with the correction for ties, two-sided; how
 large it is by the slope of Theil and Sen ("Estimates of the regression coefficient based on Kendall's tau", JASA 63,
 1968), the median of the slopes between all pairs. Over the order of values and not their times, so that a quiet night
-is no trend.
+is no trend. Whether, and which way, is the test's to say; the slope says how far, which is nothing where most pairs are
+ties, as after one step long ago or yesterday.
 
 Limits: values count as independent. One user's burst is not, and with many tasks one in twenty shows a trend by chance.
 """
@@ -30,7 +31,8 @@ Direction = Literal["rising", "falling", "steady", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """`change` from the first to the last of `count` values, in their unit; `p` of the test, None for too few values.
+    """`change` from the first to the last of `count` values, in their unit and never against `direction`; `p` of the
+    test, None for too few values.
 
     `steady` is "not told apart from chance", not "proven not to move".
     """
@@ -46,7 +48,7 @@ def trend_of(values: Sequence[float]) -> Trend:
     count = len(values)
     if count < MIN_VALUES:
         return Trend("unknown", 0.0, None, count)
-    return _told(theil_sen(values) * (count - 1), mann_kendall(values), count)
+    return _told(theil_sen(values) * (count - 1), values)
 
 
 def reward_trend(rewards: Sequence[float]) -> Trend:
@@ -55,13 +57,16 @@ def reward_trend(rewards: Sequence[float]) -> Trend:
         return Trend("unknown", 0.0, None, len(rewards))
     ends = [round(len(rewards) * block / BLOCKS) for block in range(BLOCKS + 1)]
     means = [fmean(rewards[low:high]) for low, high in pairwise(ends)]
-    return _told(theil_sen(means) * (BLOCKS - 1), mann_kendall(rewards), len(rewards))
+    return _told(theil_sen(means) * (BLOCKS - 1), rewards)
 
 
-def _told(change: float, p: float, count: int) -> Trend:
-    if p >= LEVEL or change == 0:
+def _told(change: float, values: Sequence[float]) -> Trend:
+    p, count = mann_kendall(values), len(values)
+    if p >= LEVEL:
         return Trend("steady", change, p, count)
-    return Trend("rising" if change > 0 else "falling", change, p, count)
+    if _rises(values) > 0:
+        return Trend("rising", max(0.0, change), p, count)
+    return Trend("falling", min(0.0, change), p, count)
 
 
 def theil_sen(values: Sequence[float]) -> float:
@@ -69,10 +74,15 @@ def theil_sen(values: Sequence[float]) -> float:
     return median((b - a) / (j - i) for (i, a), (j, b) in combinations(enumerate(values), 2))
 
 
+def _rises(values: Sequence[float]) -> int:
+    """Pairs that rise less pairs that fall."""
+    return sum((b > a) - (b < a) for a, b in combinations(values, 2))
+
+
 def mann_kendall(values: Sequence[float]) -> float:
     """Two-sided p that values without a trend would order themselves so, by the normal approximation."""
     n = len(values)
-    s = sum((b > a) - (b < a) for a, b in combinations(values, 2))
+    s = _rises(values)
     ties = sum(t * (t - 1) * (2 * t + 5) for t in Counter(values).values())
     variance = (n * (n - 1) * (2 * n + 5) - ties) / 18
     return 1.0 if variance <= 0 or s == 0 else erfc((abs(s) - 1) / sqrt(2 * variance))

@@ -138,12 +138,16 @@ def arrivals(tx: Connection, task: str, since: datetime) -> int:
     ).scalar_one()
 
 
+# A batch is received at one time: without their places in it, an index would put signals in order of their size.
+_LAST_FIRST = (event.c.received_at.desc(), event.c.id.desc())
+
+
 def recent_signals(tx: Connection, task: str, limit: int) -> list[tuple[datetime, float]]:
     """(effective_at, signal in [0, 1]) of the signals received last, the newest first, but for those that were asked
     for: what is chosen for being hard says nothing of how good the answers are."""
     query = select(event.c.effective_at, event.c.signal).where(event.c.task == task, event.c.signal.is_not(None))
-    query = query.where(UNASKED)
-    return [(at, value) for at, value in tx.execute(query.order_by(event.c.received_at.desc()).limit(limit))]
+    query = query.where(UNASKED).order_by(*_LAST_FIRST).limit(limit)
+    return [(at, value) for at, value in tx.execute(query)]
 
 
 def received_signals(tx: Connection, task: str, limit: int) -> list[tuple[datetime, float]]:
@@ -152,7 +156,7 @@ def received_signals(tx: Connection, task: str, limit: int) -> list[tuple[dateti
     query = select(event.c.received_at, event.c.signal).where(
         event.c.task == task, event.c.signal.is_not(None), UNASKED
     )
-    return [(at, value) for at, value in tx.execute(query.order_by(event.c.received_at.desc()).limit(limit))][::-1]
+    return [(at, value) for at, value in tx.execute(query.order_by(*_LAST_FIRST).limit(limit))][::-1]
 
 
 def signals_of_pool(tx: Connection, update_id: int) -> list[tuple[str, float]]:

@@ -3,10 +3,14 @@
 A published artifact is visible through its row here alone. Promotion is a compare-and-swap on the champion that the
 candidate was judged against; if that one has been replaced meanwhile, the candidate is judged again. A line belongs
 to one base; `<task>@v0` is the bare base of the first line, and the base of a later line takes the next number.
+
+Reigns are never forgotten, and lie on one another: a promotion lays a reign on the one before, a roll-back takes the
+topmost away, for good. Which of the two a reign was begun by is read from its reason (`ROLLED_BACK`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +19,8 @@ from sqlalchemy import Connection, Row, func, select, update
 from storage.errors import UnknownAdapter
 from storage.records import Adapter, Line, codec
 from storage.tables import adapter, line, reign
+
+ROLLED_BACK = "rolled back by hand to "  # how the reason of a roll-back begins; kept with the reigns of old stores
 
 
 def ensure_line(tx: Connection, task: str, base_hash: str, now: datetime) -> Line:
@@ -91,11 +97,12 @@ def promote(tx: Connection, task: str, candidate: str, judged_against: str, now:
     found = _of_task(tx, task, candidate)
     if found.state != "candidate":
         raise UnknownAdapter(f"{candidate} is {found.state}, not a candidate")
-    return _replace(tx, found, judged_against, now, f"judged better than {judged_against}")
+    return _replace(tx, found, judged_against, now, f"promoted over {judged_against}")
 
 
 def set_champion(tx: Connection, task: str, name: str, now: datetime, reason: str) -> Line:
-    """Put any registered adapter into service by hand, or back into it. Raises UnknownAdapter."""
+    """Put any registered adapter into service by hand, or back into it, which `reason` says in the words of
+    `ROLLED_BACK`. Raises UnknownAdapter."""
     found = _of_task(tx, task, name)
     present = _line(tx, task, found.base_hash)
     if present is None:
@@ -122,15 +129,27 @@ def _crown(tx: Connection, new: Adapter, now: datetime, reason: str) -> None:
 
 
 def previous_champion(tx: Connection, task: str) -> Adapter | None:
-    """Where a roll-back of the newest line leads: the highest version below the champion that has reigned."""
+    """Where a roll-back of the newest line leads: who reigned before the champion, among those that were not rolled
+    back themselves; None for the first of the line."""
     present = line_of(tx, task)
     if present is None:
         return None
-    below = _of_task(tx, task, present.champion).version
-    query = select(adapter).join(reign, reign.c.adapter == adapter.c.name)
-    query = query.where(reign.c.task == task, reign.c.base_hash == present.base_hash, adapter.c.version < below)
-    row = tx.execute(query.order_by(adapter.c.version.desc()).limit(1)).first()
-    return _adapter(row) if row else None
+    query = select(reign.c.adapter, reign.c.reason).where(reign.c.task == task)
+    rows = tx.execute(query.where(reign.c.base_hash == present.base_hash).order_by(reign.c.id))
+    standing = _standing([(row.adapter, row.reason) for row in rows])
+    return get_adapter(tx, standing[-2]) if len(standing) > 1 else None
+
+
+def _standing(reigns: Sequence[tuple[str, str]]) -> list[str]:
+    """The adapters of the reigns that lie on one another, the present one last. A roll-back to one that did not lie
+    below, as older versions made them, takes the place of the reign that it ended."""
+    standing: list[str] = []
+    for name, reason in reigns:
+        if reason.startswith(ROLLED_BACK):
+            standing = standing[:-1]
+        if standing[-1:] != [name]:
+            standing.append(name)
+    return standing
 
 
 def reigned(tx: Connection, task: str, base_hash: str) -> frozenset[str]:

@@ -52,9 +52,10 @@ def promote_adapter(context: Context, name: str, actor: str = "operator") -> Ada
 
 
 def roll_back(context: Context, task: str, actor: str = "operator") -> AdapterView:
-    """Bring back the champion before this one. Raises NotFound for an unknown task, Denied where there is none."""
+    """Bring back the champion before this one, whatever their versions; the one that reigns is thrown out: a later
+    roll-back does not lead to it. Raises NotFound for an unknown task, Denied where there is none before."""
     previous = context.store.read(lambda tx: _previous(tx, task))
-    return _enthrone(context, previous, f"rolled back by hand to {previous.name}", actor, "rollback")
+    return _enthrone(context, previous, f"{registry.ROLLED_BACK}{previous.name}", actor, "rollback")
 
 
 def _previous(tx: Connection, task: str) -> Adapter:

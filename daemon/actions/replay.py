@@ -45,6 +45,11 @@ class ReplayReport:
     refused: int = 0  # larger than the daemon takes
     reasons: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def none_taken(self) -> bool:
+        """Whether events were sent and not one of them could be, as far as is known here."""
+        return self.dead_letters + self.refused > 0 and self.stored + self.duplicates == 0
+
     def add(self, stored: int, duplicates: int, reasons: Sequence[str]) -> None:
         self.stored += stored
         self.duplicates += duplicates

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from consumers.rewards import reward
 from daemon.actions.context import Context
+from learners.batching import in_order
 from learners.tracker import Trend, reward_trend, trend_of
 from storage import buffer, registry, updates
 
@@ -34,8 +35,8 @@ def read_trends(context: Context, tx: Connection, task: str) -> TrendStatus:
     """As of now, under the rewards in force."""
     in_force = context.config().task(task)
     settings = in_force.rewards if in_force else context.config().rewards
-    signals = sorted(buffer.recent_signals(tx, task, RECENT_SIGNALS))
-    rewards = reward_trend([reward(signal, settings) for _, signal in signals])
+    signals = in_order(buffer.recent_signals(tx, task, RECENT_SIGNALS))
+    rewards = reward_trend([reward(signal, settings) for signal in signals])
     return TrendStatus(rewards=_view(rewards), scores=_view(trend_of(_scores(tx, task))))
 
 

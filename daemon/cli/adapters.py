@@ -60,7 +60,7 @@ def rollback(
     config: ConfigOption = DEFAULT_CONFIG,
     url: UrlOption = None,
 ) -> None:
-    """Bring back the champion before this one."""
+    """Bring back the champion before this one, whatever its version; this one is not come back to."""
     path = f"/v1/rollback?task={quote(task)}"
     found = ask(config, url, "POST", path, lambda context: roll_back(context, task), writing=True)
     out.print(f"{found['name']} is the champion of {task} again")

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from daemon.actions.status import adaptd_version
 from daemon.cli import (
     adapters,
     ask,
@@ -27,6 +29,7 @@ from daemon.cli import (
     updates,
 )
 from daemon.cli.exit_codes import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE, exit_code_of
+from daemon.cli.options import out
 from daemon.errors import AdaptdError
 
 app = typer.Typer(
@@ -50,6 +53,21 @@ app.add_typer(events.app, name="events", help="What came in, and what could not 
 app.add_typer(learners.app, name="learners", help="Switchable parts of an update, per task.")
 app.add_typer(tasks.app, name="tasks", help="What is learned, and how far each task is.")
 app.add_typer(updates.app, name="updates", help="What was trained, why, and what became of it.")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"adaptd {adaptd_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _before_commands(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """The options of `adaptd` itself."""
 
 
 def main() -> None:

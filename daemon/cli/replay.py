@@ -50,7 +50,7 @@ def replay(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Send recorded events again; sending twice stores once."""
+    """Send recorded events again; sending twice stores once. Where all of them are dead letters it ends with code 2."""
     total = count(files)  # a file that cannot be read is said before anything is sent
     with _receiver(to, task, topic, bootstrap, config, url) as receiver, Progress(console=notes) as progress:
         bar = progress.add_task("events", total=total)
@@ -67,6 +67,8 @@ def replay(
         print_json(asdict(report))
     else:
         _print(report, to)
+    if report.none_taken:
+        raise UsageError("nothing was stored: correct the events after the reasons above, and send them again")
 
 
 @contextmanager

@@ -21,8 +21,9 @@ from daemon.cli.main import app
 from docs.generate.markdown import code, page, sentence, table
 
 INTRODUCTION = """
-`adaptd COMMAND --help` says the same in the terminal. Commands that read or change what a daemon holds ask the running
-daemon over HTTP; where none answers, reads go to the store of the configuration, and say so on standard error.
+`adaptd COMMAND --help` says the same in the terminal, `adaptd --version` which version it is. Commands that read or
+change what a daemon holds ask the running daemon over HTTP; where none answers, reads go to the store of the
+configuration, and say so on standard error.
 """
 EXIT = """
 Errors are one line each on standard error, beginning with `adaptd:`; which error ends with which code is in

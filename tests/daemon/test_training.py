@@ -55,7 +55,9 @@ class Daemon:
         return found
 
     def begin(self) -> None:
-        Batches(self.store, lambda: later(10)).consider(self.task, ["erd"], "erd@v0", None, asked=True)
+        batches = Batches(self.store, lambda: later(10))
+        batches.ask("erd")
+        batches.consider(self.task, ["erd"], "erd@v0", None)
 
     def update(self) -> Update:
         return self.store.read(lambda tx: updates.list_updates(tx, "erd"))[0]

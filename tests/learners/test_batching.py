@@ -17,6 +17,7 @@ from learners.batching import (
     BatchExample,
     BatchingSettings,
     decide,
+    in_order,
     measure,
     need_of,
     rarity_of,
@@ -256,3 +257,15 @@ def test_measuring_brings_the_store_s_counts_into_evidence() -> None:
 def test_a_max_below_min_is_refused() -> None:
     with pytest.raises(ValidationError, match=r"below batching\.min"):
         BatchingSettings(min=50, max=40)
+
+
+def test_signals_of_one_time_stay_in_the_order_they_were_received_in() -> None:
+    """An import, or a clock of whole days: in order of their values, half up and half down would be a sure rise."""
+    received = [float(number % 2) for number in range(20)]
+    late = (NOW - timedelta(hours=1), 0.5)  # given before the others, received after them
+    last_first = [late, *((NOW, signal) for signal in reversed(received))]
+    assert in_order(last_first) == [0.5, *received]
+    counted = {"arrivals": {"erd": 20}, "oldest_at": None, "examples": ()}
+    measured = measure("erd", NOW, SETTINGS, signals=last_first[1:], **counted)  # type: ignore[arg-type]
+    assert measured.signal_trend == pytest.approx(trend_of(received))
+    assert measured.signal_trend < 0.2

@@ -34,6 +34,23 @@ def test_the_same_value_for_ever_is_steady() -> None:
     assert (found.direction, found.change, found.p) == ("steady", 0.0, 1.0)
 
 
+@pytest.mark.parametrize(("worse", "better"), [(20, 180), (180, 20)], ids=["long ago", "yesterday"])
+def test_one_step_is_a_trend_though_most_of_the_series_does_not_move(worse: int, better: int) -> None:
+    risen = reward_trend([-1.0] * worse + [1.0] * better)
+    assert risen.p is not None
+    assert (risen.direction, risen.change, risen.p < 0.001) == ("rising", 0.0, True)
+    assert reward_trend([1.0] * worse + [-1.0] * better).direction == "falling"
+
+
+def test_steady_is_said_only_of_what_may_be_chance() -> None:
+    random = Random(7)
+    for _ in range(50):
+        found = reward_trend([1.0 if random.random() < 0.7 + 0.002 * at else -1.0 for at in range(100)])
+        assert found.p is not None
+        assert (found.direction == "steady") == (found.p >= 0.05)
+        assert found.direction == "steady" or found.change * (1 if found.direction == "rising" else -1) >= 0
+
+
 def strength(order: Sequence[float]) -> int:
     """How far pairs in order and pairs out of order are apart."""
     return abs(sum((b > a) - (b < a) for i, a in enumerate(order) for b in order[i + 1 :]))

@@ -252,6 +252,13 @@ def test_arrivals_and_recent_signals_count_what_carries_a_signal(store: Store) -
     assert store.read(lambda tx: buffer.arrivals(tx, "sql", NOW)) == 0
 
 
+def test_signals_received_together_keep_the_order_of_their_batch(store: Store) -> None:
+    values = [0.9, 0.1, 0.5, 0.3]
+    store.write(lambda tx: insert(tx, [rating(f"r{n}", signal=Signal(value, "1")) for n, value in enumerate(values)]))
+    assert [value for _, value in store.read(lambda tx: buffer.received_signals(tx, "erd", 9))] == values
+    assert [value for _, value in store.read(lambda tx: buffer.recent_signals(tx, "erd", 3))] == values[:0:-1]
+
+
 def test_the_buffer_is_counted(store: Store) -> None:
     number, pool = reserved(store, "learned", "rejected", "open")
     store.write(lambda tx: buffer.release(tx, number, pool[:1], "promoted"))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from storage import registry
 from storage.errors import UnknownAdapter
 from storage.records import Adapter
 from storage.store import Store
+from storage.tables import reign
 from tests.storage.makers import NOW, later
 
 
@@ -27,6 +29,20 @@ def line_with(store: Store, *versions: int) -> None:
 
 def promote(store: Store, name: str, against: str) -> bool:
     return store.write(lambda tx: registry.promote(tx, "erd", name, against, later(1)))
+
+
+def put(store: Store, *names: str) -> None:
+    """Promoted by hand, one after the other."""
+    for name in names:
+        store.write(lambda tx, name=name: registry.set_champion(tx, "erd", name, later(3), "promoted by hand"))  # type: ignore[misc]
+
+
+def roll_back(store: Store) -> str:
+    """To where it leads, as the command does it; returns the new champion."""
+    to = store.read(lambda tx: registry.previous_champion(tx, "erd"))
+    assert to is not None
+    reason = f"{registry.ROLLED_BACK}{to.name}"
+    return store.write(lambda tx: registry.set_champion(tx, "erd", to.name, later(5), reason)).champion
 
 
 def champion(store: Store) -> str | None:
@@ -83,19 +99,45 @@ def test_only_a_candidate_of_the_task_can_be_promoted(store: Store) -> None:
         promote(store, "erd@v9", "erd@v0")
 
 
-def test_rolling_back_leads_to_the_version_below_that_has_reigned(store: Store) -> None:
+def test_rolling_back_leads_past_what_never_reigned_and_ends_at_the_base(store: Store) -> None:
     line_with(store, 1, 2, 3)
     promote(store, "erd@v1", "erd@v0")
     store.write(lambda tx: registry.reject(tx, "erd@v2"))
     promote(store, "erd@v3", "erd@v1")
-    for expected in ("erd@v1", "erd@v0"):
-        previous = store.read(lambda tx: registry.previous_champion(tx, "erd"))
-        assert previous is not None
-        assert previous.name == expected
-        line = store.write(lambda tx, to=expected: registry.set_champion(tx, "erd", to, later(5), "worse live"))  # type: ignore[misc]
-        assert (line.champion, champion(store)) == (expected, expected)
+    assert [roll_back(store), roll_back(store)] == ["erd@v1", "erd@v0"]
+    assert champion(store) == "erd@v0"
     assert store.read(lambda tx: registry.previous_champion(tx, "erd")) is None
     assert states(store)["erd@v3"] == "retired"
+
+
+def test_rolling_back_an_old_version_that_was_promoted_by_hand_leads_to_the_newer_one_before_it(store: Store) -> None:
+    line_with(store, 1, 7)
+    put(store, "erd@v1", "erd@v7", "erd@v1")
+    assert [roll_back(store) for _ in range(3)] == ["erd@v7", "erd@v1", "erd@v0"]
+
+
+def test_what_was_rolled_back_is_not_come_back_to(store: Store) -> None:
+    line_with(store, 11, 12, 13, 14)
+    put(store, "erd@v11", "erd@v12", "erd@v13")
+    assert [roll_back(store), roll_back(store)] == ["erd@v12", "erd@v11"]
+    promote(store, "erd@v14", "erd@v11")
+    assert [roll_back(store), roll_back(store)] == ["erd@v11", "erd@v0"]
+
+
+def test_what_was_rolled_back_and_promoted_again_is_come_back_to(store: Store) -> None:
+    line_with(store, 1, 2)
+    put(store, "erd@v1")
+    roll_back(store)
+    put(store, "erd@v1", "erd@v2")
+    assert roll_back(store) == "erd@v1"
+
+
+def test_a_reign_does_not_say_that_somebody_judged(store: Store) -> None:
+    """The gate may be off; what it found, where it was asked, is with the verdict."""
+    line_with(store, 1)
+    promote(store, "erd@v1", "erd@v0")
+    reasons = store.read(lambda tx: tx.execute(select(reign.c.reason).order_by(reign.c.id)).scalars().all())
+    assert reasons == ["the bare base", "promoted over erd@v0"]
 
 
 def test_setting_the_champion_that_reigns_changes_nothing(store: Store) -> None:

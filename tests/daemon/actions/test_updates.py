@@ -77,7 +77,8 @@ def test_the_scheduler_begins_it_at_its_next_look_and_one_at_a_time(store: Store
     batches = Batches(store, lambda: NOW)
     batches.consider(task, ["erd"], "erd@v0", None)
     assert store.read(lambda tx: updates.list_updates(tx, "erd")) == []
-    batches.consider(task, ["erd"], "erd@v0", None, asked=True)
+    batches.ask("erd")
+    batches.consider(task, ["erd"], "erd@v0", None)
     (update,) = store.read(lambda tx: updates.list_updates(tx, "erd"))
     assert update.batch_size == 2
     with pytest.raises(Denied, match="update 1 of erd is queued"):

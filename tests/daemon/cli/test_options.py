@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from consumers.sources.errors import SourceMisconfigured
+from daemon.actions.status import adaptd_version
 from daemon.cli.exit_codes import exit_code_of
+from daemon.cli.main import main
 from daemon.cli.options import address, ask, out, points
 from daemon.cli.status import print_status
 from daemon.errors import (
@@ -27,6 +29,8 @@ from daemon.errors import (
 )
 from learners.base import BaseMissing
 from storage.errors import StoreLocked
+from tests.daemon.daemons import write_yaml
+from tests.daemon.desk import as_bytes, wire
 
 
 @pytest.mark.parametrize(
@@ -149,3 +153,37 @@ def test_reasons_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> 
         print_status(found)
     assert captured.get().replace("\n", " ").count(reason) == 6
     assert "0 open, 4 learned  " in captured.get()
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    """One command in this process, through the door that turns errors into codes; its exit code."""
+    monkeypatch.setattr("sys.argv", ["adaptd", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def test_the_version_is_printed_without_a_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out == f"adaptd {adaptd_version()}\n"
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["words", "json"])
+@pytest.mark.parametrize(("good", "code"), [(0, 2), (1, 0)])
+def test_a_replay_of_which_nothing_could_be_read_fails_after_saying_why(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    good: int,
+    code: int,
+    form: tuple[str, ...],
+) -> None:
+    config, events = write_yaml(tmp_path, {}), tmp_path / "events.jsonl"
+    events.write_bytes(b"\n".join([b"nonsense", *[as_bytes(wire("e1"))] * good]))
+    assert run(monkeypatch, "replay", events, "--to", "store", "-c", config, *form) == code
+    said = capsys.readouterr()
+    assert "not JSON" in said.out
+    assert ("nothing was stored" in said.err) == (code == 2)
