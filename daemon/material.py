@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from consumers.rewards import decay
 from daemon.config import TaskConfig
 from daemon.failures import kinds_to_fill
 from daemon.leaks import every_key, gate_keys
@@ -24,7 +25,7 @@ from learners.job import Pooled
 from learners.methods import find_method
 from learners.plan import steps_for
 from learners.preference import PhaseRows, Sorted, count_rows, roles_in_words, sort_rows, with_replay
-from learners.replay import sample_replay
+from learners.replay import StartEvidence, measure_row, sample_replay
 from learners.router import drop_leaks, rows_of
 from storage import buffer, registry, updates
 from storage.records import Adapter, Example, Origin, Row, Update
@@ -168,12 +169,34 @@ def _train_s(run: Mapping[str, Any]) -> float:
     return float(run.get("seconds", {}).get("train", 0.0))
 
 
-def row_passes(material: Material, task: TaskConfig, replay: float) -> float:
+def start_evidence(
+    tx: Connection,
+    phases: Sequence[PhaseRows],
+    sizes: Mapping[str, int],
+    champion: Adapter,
+    task: TaskConfig,
+    now: datetime,
+    budget_s: float,
+) -> StartEvidence:
+    """By which `learners.replay` chooses where a training of these rows starts; `sizes` are the new rows by method."""
+    learned = [row for phase in phases for row in phase.learned]
+    effective = sum(decay(row.effective_at, now, task.rewards.half_life) for row in learned)
+    return StartEvidence(
+        champion_is_base=champion.directory is None,
+        batch_rows=sum(sizes.values()),
+        learned_rows=len(learned),
+        learned_effective=effective,
+        row_s=measure_row(timed_runs(tx, champion)),
+        passes=row_passes(phases, sizes, task, effective),
+        budget_s=budget_s,
+    )
+
+
+def row_passes(phases: Sequence[PhaseRows], sizes: Mapping[str, int], task: TaskConfig, replay: float) -> float:
     """How often a row is trained on, on average over the phases, when `replay` learned rows go with the batch."""
     settings: dict[str, Any] = {method.name: settings for method, settings in methods_on(task)}
-    share = replay / max(1, len(material.learned))
-    new = material.sizes
-    rows = {one.method: new[one.method] + round(share * len(one.learned)) for one in material.sorted.phases}
+    share = replay / max(1, sum(len(phase.learned) for phase in phases))
+    rows = {phase.method: sizes[phase.method] + round(share * len(phase.learned)) for phase in phases}
     trained = sum(_trained_on(count, settings[method]) for method, count in rows.items() if count)
     return trained / max(1, sum(rows.values()))
 

@@ -6,37 +6,46 @@ learning benchmark does) asks the worker for the same jobs and adopts by the sam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from daemon.config import Config, TaskConfig
+from daemon.methods_on import methods_on
+from daemon.search_material import SearchMaterial
 from daemon.studies import name_of
-from daemon.tuned import why_not
+from daemon.train_jobs import terms_of, validator_of
+from daemon.tuned import configured_values, why_not
 from learners import job as contract
-from learners.tuner import SEEDS, differ, in_words
+from learners.plan import passes_told
+from learners.replay import StartEvidence, choose_start
+from learners.tuner import PASSES, RATE, REPLAY, SEEDS, STEPS, differ, in_words, passes_in
 from storage.records import Study, Tuning
 
 
 @dataclass(frozen=True, slots=True)
 class NoJob:
-    """Why there is none now; `over`: nor will there be one, for the study has said all that it can."""
+    """Why there is none now; `over`: nor will there be one, for the study has said all that it can. `failed`: that was
+    nothing."""
 
     reason: str
     over: bool
+    failed: bool = False
 
 
 def next_job(job: contract.SearchJob, study: Study, allowed: int) -> contract.SearchJob | NoJob:
     """What to ask for, made of the study's `job`, where so many trainings are allowed now."""
     if study.done < study.wanted:
         return job.model_copy(update={"trials": min(allowed, study.wanted - study.done)})
-    against = job.start_from
-    if not study.best or not differ(study.best["settings"], against):
-        return NoJob(f"nothing did better than {in_words(against)} in {study.done} trials", over=True)
+    if not study.best:
+        return NoJob(f"none of {study.done} trials came to a number", over=True, failed=True)
+    if not differ(study.best["settings"], job.start_from):
+        return NoJob(f"nothing did better than {in_words(job.in_force)} in {study.done} trials", over=True)
     if allowed < 2 * SEEDS:
         return NoJob(f"study {study.study_id}: the comparison waits for the next idle period", over=False)
     seeds = tuple(job.seed + number for number in range(1, SEEDS + 1))
-    comparison = contract.Comparison(settings=study.best["settings"], against=against, seeds=seeds)
+    comparison = contract.Comparison(settings=study.best["settings"], against=job.in_force, seeds=seeds)
     return job.model_copy(update={"comparison": comparison})
 
 
@@ -45,38 +54,71 @@ def search_job(
     task: TaskConfig,
     study: Study,
     base: contract.Base,
+    material: SearchMaterial,
     *,
     journal: Path,
-    adapter: Path | None,
-    start_from: dict[str, float],
+    champion: Path | None,
+    start: StartEvidence | None,
+    in_force: Mapping[str, float | Literal["auto"]],
 ) -> contract.SearchJob:
-    """A job of the study, as yet without trials: from `adapter`, or from the base; `start_from` is in force."""
+    """A job of the study, as yet without trials, on the terms of an update.
+
+    `champion` is the folder of the reigning adapter, None for the bare base; `start` is known of an update of all that
+    there is, by which trials start where that would.
+    """
+    own: Any = {method.name: settings for method, settings in methods_on(task, material.floor)}[study.method]
+    mode = choose_start(config.updates.start, start).mode if champion and start else "base"
+    terms = terms_of(config, task, base, mode, champion, material.gate_keys)
     return contract.SearchJob(
-        task=task.name,
-        threads=config.updates.threads,
-        time_limit_s=config.updates.time_limit,
+        **{**terms, "validator": validator_of(task)},  # it scores the trials, whoever else needs it
         method=study.method,
-        settings=getattr(task, study.method).model_dump(),
+        settings=own.model_dump(),
         study=contract.StudyPlace(path=str(journal), name=name_of(study)),
         knobs=tuple(contract.Knob.model_validate(knob) for knob in study.knobs),
-        start_from=start_from,
+        start_from=_first(study, in_force, own.batch_size),
+        in_force=dict(in_force),
         trials=0,
         wanted=study.wanted,
         seed=config.updates.seed + 1000 * study.study_id,
-        base=base,
-        start=contract.Start(mode="champion" if adapter else "base", adapter_path=str(adapter) if adapter else None),
-        model=contract.Model.model_validate(config.model.model_dump(include={"max_context", "lora"})),
-        learners={name: own.model_dump() for name, own in task.hooks.items() if task.learners.on(name)},
-        validator=task.validator and contract.ValidatorChoice(**task.validator.model_dump()),
     )
 
 
-def in_force(task: TaskConfig, study: Study, tuning: Tuning | None, base_hash: str) -> dict[str, float]:
-    """The study's knobs as they stand now: as tuned, else as configured when it was opened."""
-    configured = {str(knob["name"]): float(knob["configured"]) for knob in study.knobs}
-    if tuning is None or tuning.method != study.method or why_not(task, tuning, base_hash):
-        return configured
-    return {name: float(tuning.settings.get(name, value)) for name, value in configured.items()}
+def _first(study: Study, in_force: Mapping[str, float | Literal["auto"]], batch_size: int) -> dict[str, float]:
+    """What is in force in terms of the study's knobs: so many steps are so many passes over its rows."""
+    known = {name: value for name, value in in_force.items() if name != STEPS}
+    if STEPS in in_force:
+        known[PASSES] = passes_in(in_force[STEPS], study.rows, batch_size)
+    return {str(knob["name"]): float(known.get(str(knob["name"]), knob["configured"])) for knob in study.knobs}
+
+
+def is_outdated(study: Study) -> bool:
+    """Whether it turns a knob that searches had once: so many steps, which do not grow with an update's rows."""
+    return any(knob["name"] == STEPS for knob in study.knobs)
+
+
+def in_force(
+    task: TaskConfig, study: Study, tuning: Tuning | None, base_hash: str
+) -> dict[str, float | Literal["auto"]]:
+    """What the study's knobs turn, as it stands now: as tuned, else as configured."""
+    now: dict[str, float | Literal["auto"]] = _told(configured_values(task, study.method))
+    if tuning is not None and tuning.method == study.method and not why_not(task, tuning, base_hash):
+        if STEPS in tuning.settings or PASSES in tuning.settings:
+            now = {name: value for name, value in now.items() if name not in (STEPS, PASSES)}
+        now |= tuning.settings
+    knobs = {str(knob["name"]) for knob in study.knobs}
+    return {
+        name: now[name] for name in (RATE, STEPS, PASSES, REPLAY) if name in now and (name != REPLAY or name in knobs)
+    }
+
+
+def _told(configured: Mapping[str, Any]) -> dict[str, float | Literal["auto"]]:
+    steps = configured[STEPS]
+    passes = isinstance(steps, str) and steps != "auto"
+    return {
+        RATE: configured[RATE],
+        **({PASSES: passes_told(steps)} if passes else {STEPS: steps}),
+        REPLAY: configured[REPLAY],
+    }
 
 
 def numbers_of(pairs: Sequence[contract.SeedPair]) -> list[tuple[float, float]]:

@@ -13,15 +13,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from sqlalchemy import Connection
 
 from daemon.config import Config, TaskConfig
 from daemon.executors import Executor, Handle
-from daemon.search_jobs import NoJob, in_force, next_job, numbers_of, search_job
-from daemon.search_material import SearchMaterial, gather_to_search
+from daemon.search_jobs import NoJob, in_force, is_outdated, next_job, numbers_of, search_job
+from daemon.search_material import SearchMaterial, evidence_of_start, gather_to_search
 from daemon.studies import journal_of, open_study
 from daemon.tuned import configured_values
 from learners import job as contract
@@ -158,15 +158,17 @@ class Searching:
             self._crashed(search, result.reason)
         elif result.pairs:
             self._conclude(study, task, judge(numbers_of(result.pairs), task.hyperparameters), result)
+        elif result.run and result.best is None:
+            self._crashed(search, result.reason, got_on=False)  # not one trial of the study came to a number
         else:
             best = result.best.model_dump() if result.best else {}
             self._change(study, "open", done=result.finished, best=best, crashes=0, reason=result.reason)
 
-    def _crashed(self, search: _Search, reason: str) -> None:
+    def _crashed(self, search: _Search, reason: str, *, got_on: bool = True) -> None:
         """Tried again a bounded number of times, so that a broken setting does not fill every idle hour; one that got
         on (its time was over, say) counts as the first."""
         study = search.study
-        crashes = 1 if study.done > search.begun else study.crashes + 1
+        crashes = 1 if got_on and study.done > search.begun else study.crashes + 1
         log.warning("search lost", task=study.task, study=study.study_id, reason=reason, attempt=crashes)
         if crashes < MOST_CRASHES:
             self._change(study, "open", crashes=crashes, reason=reason)
@@ -234,6 +236,8 @@ class Searching:
             words = f"it was for {study.method}, on the base of then"
             self._store.write(lambda tx, study=study: self._settle(tx, study, "cancelled", words))  # type: ignore[misc]
             study = None
+        if study is not None and is_outdated(study):
+            study = self._store.write(lambda tx, study=study: self._begin_anew(tx, task, study, material))  # type: ignore[misc]
         study = study or self._open(task, material)
         if study is None:
             return False
@@ -241,6 +245,12 @@ class Searching:
         if job is not None:
             self._submit(study, job, material)
         return job is not None
+
+    def _begin_anew(self, tx: Connection, task: TaskConfig, study: Study, material: SearchMaterial) -> Study:
+        """A study of as many trials as one of an older form had, which is ended."""
+        words = "it searched for a number of steps, which does not grow with the rows; passes are searched instead"
+        self._settle(tx, study, "cancelled", words)
+        return open_study(tx, task, material, self._base.hash, study.wanted, self._clock())
 
     def _open(self, task: TaskConfig, material: SearchMaterial) -> Study | None:
         """A study that begins by itself, where one is due."""
@@ -260,27 +270,30 @@ class Searching:
         if not isinstance(found, NoJob):
             return found
         if found.over:
-            self._store.write(lambda tx: self._settle(tx, study, "kept", found.reason))
+            state: StudyState = "failed" if found.failed else "kept"
+            self._store.write(lambda tx: self._settle(tx, study, state, found.reason))
         else:
             self._words[task.name] = found.reason
         return None
 
     def _job(self, task: TaskConfig, study: Study, material: SearchMaterial) -> contract.SearchJob:
-        config = self._config()
-        champion = material.champion
-        from_champion = config.updates.start == "champion" and champion is not None and champion.directory
-        path = self._studies.parent / champion.directory if champion and from_champion and champion.directory else None
+        config, champion = self._config(), material.champion
+        known = champion is not None and champion.base_hash == self._base.hash  # of another base it fits no trial
+        folder = champion.directory if champion is not None and known else None
+        budget_s, now = config.updates.start_budget, self._clock()
         return search_job(
             config,
             task,
             study,
             self._base,
+            material,
             journal=journal_of(self._studies, task.name),
-            adapter=path,
-            start_from=self._in_force(task, study),
+            champion=self._studies.parent / folder if folder else None,
+            start=self._store.read(lambda tx: evidence_of_start(tx, task, now, budget_s)),
+            in_force=self._in_force(task, study),
         )
 
-    def _in_force(self, task: TaskConfig, study: Study) -> dict[str, float]:
+    def _in_force(self, task: TaskConfig, study: Study) -> dict[str, float | Literal["auto"]]:
         tuning = self._store.read(lambda tx: tunings.newest_tuning(tx, task.name))
         return in_force(task, study, tuning, self._base.hash)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from daemon.config import Config, TaskConfig
 from daemon.embeddings import embeddings_of
@@ -85,29 +85,56 @@ def _standing_by(phases: Sequence[PhaseRows], settings: Mapping[str, Any]) -> tu
 
 
 def _job(wanted: Wanted, config: Config, attempt: int, phases: tuple[contract.Phase, ...]) -> contract.TrainJob:
-    update, task, mode = wanted.update, wanted.task, wanted.choice.mode
-    champion = str(wanted.champion) if wanted.champion else None
+    update, task, material = wanted.update, wanted.task, wanted.material
     return contract.TrainJob(
-        task=update.task,
+        **terms_of(config, task, wanted.base, wanted.choice.mode, wanted.champion, material.gate_keys),
         update_id=update.update_id,
         attempt=attempt,
-        threads=config.updates.threads,
-        time_limit_s=config.updates.time_limit,
         candidate=wanted.candidate,
         phases=phases,
         seed=config.updates.seed + update.update_id,
-        base=wanted.base,
-        start=contract.Start(mode=mode, adapter_path=champion if mode == "champion" else None),
-        model=contract.Model.model_validate(config.model.model_dump(include={"max_context", "lora", "quantization"})),
-        embeddings=embeddings_of(config),
-        learners={name: own.model_dump() for name, own in task.hooks.items() if task.learners.on(name)},
-        batch=_limits(update, task) if wanted.material.pool else None,
-        champion_path=champion,
-        off_policy=task.off_policy.model_dump(),
+        batch=_limits(update, task) if material.pool else None,
         checkpoint_every_s=config.updates.checkpoint_every,
-        max_retention_kl=config.updates.max_retention_kl,
-        **_for_making(wanted.material, task),
     )
+
+
+def terms_of(
+    config: Config,
+    task: TaskConfig,
+    base: contract.Base,
+    mode: Literal["base", "champion"],
+    champion: Path | None,
+    gate_keys: Sequence[str],
+) -> dict[str, Any]:
+    """What every training of the task goes by, an update's and a search's (`learners.job.Terms`), but for the seed.
+
+    `champion` is the folder of the reigning adapter, None for the bare base; `gate_keys` only learners that make rows
+    need.
+    """
+    path = str(champion) if champion else None
+    making = makes(task)
+    return {
+        "task": task.name,
+        "threads": config.updates.threads,
+        "time_limit_s": config.updates.time_limit,
+        "base": base,
+        "start": contract.Start(mode=mode, adapter_path=path if mode == "champion" else None),
+        "model": contract.Model.model_validate(
+            config.model.model_dump(include={"max_context", "lora", "quantization"})
+        ),
+        "embeddings": embeddings_of(config),
+        "learners": {name: own.model_dump() for name, own in task.hooks.items() if task.learners.on(name)},
+        "champion_path": path,
+        "off_policy": task.off_policy.model_dump(),
+        "max_retention_kl": config.updates.max_retention_kl,
+        "validator": validator_of(task) if making else None,
+        "gate_keys": tuple(gate_keys) if making else (),
+    }
+
+
+def validator_of(task: TaskConfig) -> contract.ValidatorChoice | None:
+    """The task's, for a job."""
+    return task.validator and contract.ValidatorChoice(**task.validator.model_dump())
 
 
 def _limits(update: Update, task: TaskConfig) -> contract.BatchLimits:
@@ -115,13 +142,3 @@ def _limits(update: Update, task: TaskConfig) -> contract.BatchLimits:
     size = len(update.report["batch"])
     limits = update.report.get("limits", {"size": size, "cap": ceil(task.batching.max_share_per_user * size)})
     return contract.BatchLimits(size=limits["size"], cap=limits["cap"], min_users=task.batching.min_users)
-
-
-def _for_making(material: Material, task: TaskConfig) -> dict[str, Any]:
-    """What learners that make rows need to know."""
-    if not makes(task):
-        return {}
-    return {
-        "validator": task.validator and contract.ValidatorChoice(**task.validator.model_dump()),
-        "gate_keys": material.gate_keys,
-    }

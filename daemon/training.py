@@ -17,10 +17,9 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection
 
-from consumers.rewards import decay
 from daemon.config import Config, TaskConfig
 from daemon.jobs import Crashed, Done, Jobs, Lost, Running
-from daemon.material import Material, gather, nothing_left, phases_of, routing, row_passes, timed_runs
+from daemon.material import Material, gather, nothing_left, phases_of, routing, start_evidence
 from daemon.train_jobs import Wanted, go_on, write_train_job
 from daemon.tuned import told, with_tuning
 from learners import job as contract
@@ -33,7 +32,7 @@ from learners.job_files import (
     read_rows,
 )
 from learners.preference import PhaseRows
-from learners.replay import StartChoice, StartEvidence, choose_start, measure_row, with_share
+from learners.replay import StartChoice, choose_start, with_share
 from storage import buffer, decisions, registry, updates
 from storage.artifacts import Artifacts
 from storage.errors import StorageError
@@ -145,17 +144,10 @@ class Training:
         return folder if same and {row.origin for row in read_rows(folder / contract.ROWS)} <= known else None
 
     def _choose(self, material: Material, task: TaskConfig) -> StartChoice:
-        limits = self._config().updates
-        effective = sum(decay(row.effective_at, self._clock(), task.rewards.half_life) for row in material.learned)
-        rows = sum(material.sizes.values())
-        evidence = StartEvidence(
-            champion_is_base=material.champion.directory is None,
-            batch_rows=rows,
-            learned_rows=len(material.learned),
-            learned_effective=effective,
-            row_s=measure_row(self._store.read(lambda tx: timed_runs(tx, material.champion))),
-            passes=row_passes(material, task, effective),
-            budget_s=limits.start_budget,
+        limits, rows = self._config().updates, sum(material.sizes.values())
+        found, sizes, now = material.sorted.phases, material.sizes, self._clock()
+        evidence = self._store.read(
+            lambda tx: start_evidence(tx, found, sizes, material.champion, task, now, limits.start_budget)
         )
         choice = choose_start(limits.start, evidence)
         return with_share(choice, task.replay_share, rows) if rows else choice  # a new line learns from everything

@@ -2,6 +2,9 @@
 
 adaptd.yaml stays the truth: a tuning holds only while the switch is on, on the base it was found for, and while the
 file says of the tuned settings what it said when they won. Whoever edits one of them by hand is never overruled.
+
+Passes that won are laid over `steps` as passes, so that an update of more rows than the search had takes more steps. A
+tuning from before searches knew passes says so many steps, and means that still.
 """
 
 from __future__ import annotations
@@ -11,10 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from daemon.config import TaskConfig
-from learners.tuner import RATE, REPLAY, STEPS
+from learners.tuner import PASSES, RATE, REPLAY, STEPS, of_method
 from storage.records import Tuning
-
-_WHOLE = frozenset({STEPS})
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Tuned:
 
 
 def configured_values(task: TaskConfig, method: str) -> dict[str, Any]:
-    """What adaptd.yaml says of the settings that can be tuned; `steps` may be `auto`."""
+    """What adaptd.yaml says of the settings that can be tuned; `steps` may be `auto`, or passes in words."""
     own = getattr(task, method)
     return {RATE: own.learning_rate, STEPS: own.steps, REPLAY: task.replay_share}
 
@@ -42,7 +43,8 @@ def why_not(task: TaskConfig, tuning: Tuning, base_hash: str) -> str:
     if tuning.base_hash != base_hash:
         return "it was found on another base"
     now = configured_values(task, tuning.method)
-    changed = [name for name in tuning.settings if now[name] != tuning.configured.get(name)]
+    tuned = [STEPS if name == PASSES else name for name in tuning.settings]
+    changed = [name for name in tuned if now[name] != tuning.configured.get(name)]
     return f"adaptd.yaml says otherwise of {', '.join(changed)} since then" if changed else ""
 
 
@@ -53,9 +55,8 @@ def with_tuning(task: TaskConfig, tuning: Tuning | None, base_hash: str) -> Tune
         return Tuned(task, task.method, {}, "adaptd.yaml")
     if tuning is None or why_not(task, tuning, base_hash):
         return Tuned(task, method, configured_values(task, method), "adaptd.yaml")
-    own = {name: int(value) if name in _WHOLE else value for name, value in tuning.settings.items()}
-    changes: dict[str, Any] = {"replay_share": own.pop(REPLAY)} if REPLAY in own else {}
-    changes[method] = getattr(task, method).model_copy(update=own)
+    changes: dict[str, Any] = {"replay_share": tuning.settings[REPLAY]} if REPLAY in tuning.settings else {}
+    changes[method] = getattr(task, method).model_copy(update=of_method(tuning.settings))
     laid_over = task.model_copy(update=changes)
     origin = f"tuning {tuning.version} of study {tuning.study_id}, in force since {tuning.since:%Y-%m-%d %H:%M} UTC"
     return Tuned(laid_over, method, configured_values(laid_over, method), origin)

@@ -6,16 +6,24 @@ thing as no learner at all.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 from random import Random
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 PASSES = 12
 MIN_STEPS = 25
 MAX_STEPS = 1000
+
+_PASSES = r"^([1-9]\d*(\.\d+)?|0\.\d*[1-9]\d*) passes$"
+# How long a method trains: `auto`, so many optimizer steps whatever the rows, or so many passes over the rows, which
+# make more steps the more rows there are.
+Steps = Literal["auto"] | Annotated[int, Field(ge=1)] | Annotated[str, Field(pattern=_PASSES)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +33,33 @@ class Plan:
     steps: tuple[tuple[int, ...], ...]
 
 
-def steps_for(rows: int, batch_size: int, steps: Literal["auto"] | int) -> int:
-    """Optimizer steps for so many rows: what is set, else `PASSES` passes within [MIN_STEPS, MAX_STEPS]."""
-    if steps != "auto":
+def steps_for(rows: int, batch_size: int, steps: int | str) -> int:
+    """Optimizer steps for so many rows: what is set (`Steps`), passes up to MAX_STEPS; `auto` is `PASSES` passes within
+    [MIN_STEPS, MAX_STEPS]."""
+    if isinstance(steps, int):
         return steps
-    return max(MIN_STEPS, min(MAX_STEPS, ceil(PASSES * rows / min(batch_size, rows))))
+    size = min(batch_size, rows)
+    if steps == "auto":
+        return max(MIN_STEPS, min(MAX_STEPS, ceil(PASSES * rows / size)))
+    return max(1, min(MAX_STEPS, round(passes_told(steps) * rows / size)))
+
+
+def passes_of(steps: float, rows: int, batch_size: int) -> float:
+    """How often so many steps go over each of the rows."""
+    return steps * min(batch_size, rows) / rows
+
+
+def in_passes(passes: float) -> str:
+    """`6.25 passes`, as a method's `steps` may be set."""
+    number = f"{passes:.3f}".rstrip("0").rstrip(".")
+    return f"{number} passes"
+
+
+def passes_told(steps: str) -> float:
+    """The number in `6.25 passes`. Raises ValueError for another text."""
+    if not re.match(_PASSES, steps):
+        raise ValueError(f"steps are `auto`, a number, or passes such as `6 passes`, not {steps!r}")
+    return float(steps.removesuffix(" passes"))
 
 
 def random_plan(n_rows: int, *, batch_size: int, steps: int, seed: int) -> Plan:

@@ -5,7 +5,10 @@ runs only while nothing else is to be done, at most so many trials in one idle p
 takes. What did best among many trials on one small fold is best partly by chance: so it is adopted only after it wins
 again, over fresh seeds and paired by seed, against what is in force. The gate's prompts play no part in any of it.
 
-Limits: three settings are searched (learning rate, steps, share of replay), of one method a task. Trials of one study
+How long to train is searched in passes over the rows: a trial has few rows, an update may have many more, and the same
+number of steps would leave most of those unseen.
+
+Limits: three settings are searched (learning rate, passes, share of replay), of one method a task. Trials of one study
 may see a little more data as feedback comes in. The dev fold that chose also confirms, so the gain that is reported is
 optimistic; what an adapter is worth is for the gate to say.
 """
@@ -16,19 +19,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite, sqrt
 from statistics import fmean, stdev
-from typing import Final
+from typing import Any, Final
 
 from learners.job import Knob
-from learners.plan import MAX_STEPS
+from learners.plan import MAX_STEPS, in_passes, passes_of, passes_told, steps_for
 from storage.records.settings import DurationS, Settings, setting
 
-RATE, STEPS, REPLAY = "learning_rate", "steps", "replay_share"
+RATE, STEPS, PASSES, REPLAY = "learning_rate", "steps", "passes", "replay_share"
 
 SEEDS: Final = 3
 # One-sided 95 % of Student's t with SEEDS - 1 = 2 degrees of freedom.
 T_95: Final = 2.920
 RATE_SPAN: Final = 10.0
-STEPS_SPAN: Final = 3.0
+PASSES_SPAN: Final = 3.0
 FEWEST_STEPS: Final = 4
 LEAST_REPLAY: Final = 0.25
 MIN_DEV: Final = 8
@@ -80,21 +83,44 @@ class Adoption:
     gain: float
 
 
-def knobs_for(settings: Mapping[str, object], *, steps: int, replay_share: float, replayable: int) -> tuple[Knob, ...]:
-    """What a study turns, around what is configured; the replay's share only where there is something to replay.
-
-    `steps` is what the configured ones come to for the rows at hand, where they are `auto`.
-    """
+def knobs_for(settings: Mapping[str, Any], *, rows: int, replay_share: float, replayable: int) -> tuple[Knob, ...]:
+    """What a study on so many rows turns, around a method's configured settings; the replay's share only where there is
+    something to replay."""
     rate = settings[RATE]
-    assert isinstance(rate, float | int), "a method that is searched has a learning rate"
-    fewest, most = max(FEWEST_STEPS, round(steps / STEPS_SPAN)), min(MAX_STEPS, round(steps * STEPS_SPAN))
     knobs = [
         Knob(name=RATE, low=rate / RATE_SPAN, high=rate * RATE_SPAN, log=True, configured=rate),
-        Knob(name=STEPS, low=fewest, high=max(most, fewest + 1), log=True, whole=True, configured=max(steps, fewest)),
+        _passes_knob(rows, settings["batch_size"], settings[STEPS]),
     ]
     if replayable:
         knobs.append(Knob(name=REPLAY, low=min(LEAST_REPLAY, replay_share), high=1.0, configured=replay_share))
     return tuple(knobs)
+
+
+def _passes_knob(rows: int, batch_size: int, steps: int | str) -> Knob:
+    """No less than one pass and `FEWEST_STEPS`, no more than `MAX_STEPS`, unless what is configured lies beyond."""
+    now = passes_in(steps, rows, batch_size)
+    fewest, most = (passes_of(bound, rows, batch_size) for bound in (FEWEST_STEPS, MAX_STEPS))
+    low = min(now, max(1.0, fewest, now / PASSES_SPAN))
+    high = max(now, min(most, now * PASSES_SPAN), low * PASSES_SPAN / 2)
+    return Knob(name=PASSES, low=low, high=high, log=True, configured=now)
+
+
+def passes_in(steps: float | str, rows: int, batch_size: int) -> float:
+    """What a method's `steps` come to on so many rows, in passes."""
+    if isinstance(steps, str) and steps != "auto":
+        return passes_told(steps)
+    return passes_of(steps_for(rows, batch_size, "auto") if isinstance(steps, str) else steps, rows, batch_size)
+
+
+def of_method(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as a search tells them, in the words of the method's own; without the share of replay, which is none of
+    it. So many `steps`, as searches found them before they searched passes, stay so many."""
+    own = {name: value for name, value in settings.items() if name not in (PASSES, STEPS, REPLAY)}
+    if PASSES in settings:
+        own[STEPS] = in_passes(settings[PASSES])
+    elif STEPS in settings:
+        own[STEPS] = settings[STEPS] if settings[STEPS] == "auto" else int(settings[STEPS])
+    return own
 
 
 def may_search(found: Idleness, settings: TunerSettings) -> Allowance:
@@ -145,9 +171,16 @@ def differ(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
     return one.keys() != other.keys() or any(abs(one[name] - other[name]) > 1e-6 * abs(other[name]) for name in one)
 
 
-def in_words(settings: Mapping[str, float]) -> str:
-    """`learning_rate 0.0021, steps 40`."""
-    return ", ".join(f"{name} {value:.3g}" if value % 1 else f"{name} {value:g}" for name, value in settings.items())
+def in_words(settings: Mapping[str, float | str]) -> str:
+    """`learning_rate 0.0021, 6.25 passes over the rows`; so many steps as `40 steps`."""
+    return ", ".join(_in_words(name, value) for name, value in settings.items())
+
+
+def _in_words(name: str, value: float | str) -> str:
+    number = value if isinstance(value, str) else f"{value:.3g}" if value % 1 else f"{value:g}"
+    if name == PASSES:
+        return f"{number} passes over the rows"
+    return f"{number} steps" if name == STEPS else f"{name} {number}"
 
 
 def _t(gains: Sequence[float]) -> float:

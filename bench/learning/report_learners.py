@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from statistics import fmean
 
 from bench.learning.cells import BY_ROWS, CENTRE, ERD, PREFERENCE, THUMBS, TUNED, Point
@@ -58,7 +59,7 @@ def tuner(results: Results) -> str:
                 gain(_over(found, usual, "score")),
                 gain(_over(won, usual, "score")),
                 gain(_over(found, usual, "edge")),
-                ", ".join(f"{one['tuned']['learning_rate']:.2g} x {one['tuned']['steps']:.0f}" for one in won.values()),
+                ", ".join(_adopted(one["tuned"]) for one in won.values()),
                 f"{fmean(one['search_cpu_s'] for one in found.values()):.0f}",
                 f"{fmean(one['cpu_s'] for one in found.values()):.1f}",
             )
@@ -66,6 +67,12 @@ def tuner(results: Results) -> str:
     head = ("base", "adopted", "score over `sft`", "where adopted", "edge pass over `sft`", "adopted: rate x steps")
     cells = of(results, *(f"update/{task}-{base}/{CENTRE.name}/{TUNED}/" for task, base in ERD))
     return table((*head, "CPU s of the search", "of the update"), rows) + about(cells)
+
+
+def _adopted(settings: Mapping[str, float]) -> str:
+    """Older cells searched so many steps, later ones passes."""
+    length = f"{settings['passes']:.3g} passes" if "passes" in settings else f"{settings['steps']:.0f}"
+    return f"{settings['learning_rate']:.2g} x {length}"
 
 
 def asked(results: Results) -> str:

@@ -27,7 +27,7 @@ from bench.learning.updates import Ended, pick_batch, run_update, task_of
 from bench.learning.users import NOW, Crowd, Told, tell
 from daemon.config import Config
 from examples.erd.world import Pool
-from learners.tuner import RATE, STEPS
+from learners.tuner import RATE, STEPS, of_method
 
 LOOK_EVERY = 5
 LOOK_PROMPTS = 60  # plain prompts of the exam that every look is scored on
@@ -60,10 +60,10 @@ def run_single(gym: Gym, record: BaseRecord, cell: Cell) -> dict[str, Any]:
     return found
 
 
-def config_of(gym: Gym, cell: Cell, tuned: Mapping[str, float] = MappingProxyType({})) -> Config:
+def config_of(gym: Gym, cell: Cell, tuned: Mapping[str, Any] = MappingProxyType({})) -> Config:
     """Of the setting at the point, with what the tuner found laid over it."""
     setting, point = find_setting(cell.setting), cell.point
-    steps = "auto" if setting.everything else int(tuned.get(STEPS, point.steps))
+    steps = "auto" if setting.everything else of_method(tuned).get(STEPS, point.steps)
     rate = tuned.get(RATE, point.rate)
     return in_force(gym.task, setting, rows=point.rows, steps=steps, rate=rate, preference_rate=point.preference_rate)
 

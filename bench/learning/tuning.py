@@ -42,7 +42,7 @@ class Tuned:
     """What a search came to: `settings` are in force after it, `trials` were finished; CPU seconds of all of it."""
 
     adopted: bool
-    settings: dict[str, float]
+    settings: dict[str, Any]
     reason: str
     trials: int
     cpu_s: float
@@ -138,9 +138,11 @@ class _Search:
             self.task,
             self.study,
             self.gym.base,
+            self.material,
             journal=journal_of(self.studies, self.task.name),
-            adapter=None,
-            start_from=in_force(self.task, self.study, None, self.gym.base.hash),
+            champion=None,
+            start=None,
+            in_force=in_force(self.task, self.study, None, self.gym.base.hash),
         )
 
     def _judged(self, result: SearchResult) -> Tuned:

@@ -5,6 +5,7 @@ A search is the daemon's to run, in idle time; asking writes the study down, and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from daemon.errors import Denied, NotFound
 from daemon.search_material import gather_to_search
 from daemon.studies import journal_of, name_of, open_study
 from daemon.tuned import why_not, with_tuning
+from learners.tuner import in_words
 from storage import decisions, registry, tunings
 from storage.records import Decision, Study, Tuning
 
@@ -139,12 +141,17 @@ def reset_tuning(context: Context, task: str, actor: str = "operator") -> Tuning
     return show_tuning(context, task)
 
 
+def words_of(settings: Mapping[str, float]) -> str:
+    """Settings that a search tried or found, in words."""
+    return in_words(settings)
+
+
 def settings_in_words(tx: Connection, task: TaskConfig) -> str:
     """For the list of tasks: what is in force instead of what is configured; empty for nothing."""
     tuning, line = tunings.newest_tuning(tx, task.name), registry.line_of(tx, task.name)
     if tuning is None or line is None or why_not(task, tuning, line.base_hash):
         return ""
-    return f"version {tuning.version}: " + ", ".join(f"{name} {value:.3g}" for name, value in tuning.settings.items())
+    return f"version {tuning.version}: " + in_words(tuning.settings)
 
 
 def _open(tx: Connection, task: TaskConfig, trials: int, now: datetime) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from daemon.actions.tuning import end_search, reset_tuning, show_tuning
+from daemon.actions.tuning import end_search, reset_tuning, show_tuning, words_of
 from daemon.cli.options import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -96,14 +96,11 @@ def lines_of(found: Mapping[str, Any]) -> Iterator[str]:
             f"{study['wanted']} trials: {study['reason']}"
         )
         if study["best"]:
-            best = ", ".join(f"{name} {_number(value)}" for name, value in study["best"]["settings"].items())
-            yield f"    best so far: {best}: {study['best']['value']:.4g}"
+            yield f"    best so far: {words_of(study['best']['settings'])}: {study['best']['value']:.4g}"
         if Path(found["journal"]).exists():
             yield f"    look into it: optuna-dashboard {found['journal']}   (study {study['optuna_name']})"
     for tuning in found["tunings"]:
-        settings = (
-            ", ".join(f"{name} {_number(value)}" for name, value in tuning["settings"].items()) or "as configured"
-        )
+        settings = words_of(tuning["settings"]) or "as configured"
         state = f"not in force: {tuning['not_in_force']}" if tuning["not_in_force"] else "in force"
         yield f"  version {tuning['version']}, since {tuning['since'][:16]}: {settings}; {state}"
         yield f"    {tuning['reason']}"

@@ -53,6 +53,7 @@ from learners.job.jobs import (
     SearchJob,
     Start,
     StudyPlace,
+    Terms,
     TrainJob,
     ValidatorChoice,
 )
@@ -142,6 +143,7 @@ __all__ = [
     "StageDone",
     "Start",
     "StudyPlace",
+    "Terms",
     "TrainJob",
     "TrainPair",
     "TrainResult",

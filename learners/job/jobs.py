@@ -110,35 +110,43 @@ class ValidatorChoice(Frozen):
     settings: dict[str, Any] = {}
 
 
-class TrainJob(_Job):
-    """Make `candidate` from `rows.jsonl`, in phases: each goes on from where the one before it ended.
+class Terms(_Job):
+    """What every training of a task goes by: an update's, and each trial of a search, which is one in small.
 
-    `learners` are those whose hooks take part, with their settings (`learners.hooks`). With `batch`, the worker chooses
-    it from pool.jsonl; without, all rows are trained on. `champion_path` is the adapter that reigns, null where that is
-    the base; by it `off_policy` (`updates.off_policy`) measures which rows are outgrown, null for none, and the
-    candidate is compared with it on general prompts. With more than `max_retention_kl` nats a token between candidate
-    and base the job fails. Without `checkpoint_every_s` a checkpoint is written only when the worker is asked to end.
+    `learners` are those whose hooks take part, with their settings (`learners.hooks`). `champion_path` is the adapter
+    that reigns, null where that is the base; by it `off_policy` (`updates.off_policy`) measures which rows are
+    outgrown, null for none, and the candidate is compared with it on general prompts. With more than
+    `max_retention_kl` nats a token between candidate and base the training fails.
 
     For learners that make rows: `validator` judges what they make, the champion answers for them; `gate_keys` are
     hashes of prompts, and of prompts with answers, of the gate.
     """
 
-    kind: Literal["train"] = "train"
-    candidate: str
-    phases: tuple[Phase, ...] = Field(min_length=1)
     seed: int
     base: Base
     start: Start
     model: Model = Model()
     learners: dict[str, dict[str, Any]] = {}
     embeddings: Embeddings = Embeddings()
-    batch: BatchLimits | None = None
     champion_path: str | None = None
     off_policy: dict[str, Any] | None = None
-    checkpoint_every_s: float | None = Field(None, gt=0)
     max_retention_kl: float | None = Field(None, gt=0)
     validator: ValidatorChoice | None = None
     gate_keys: tuple[str, ...] = ()
+
+
+class TrainJob(Terms):
+    """Make `candidate` from `rows.jsonl`, in phases: each goes on from where the one before it ended.
+
+    With `batch`, the worker chooses it from pool.jsonl; without, all rows are trained on. Without `checkpoint_every_s`
+    a checkpoint is written only when the worker is asked to end.
+    """
+
+    kind: Literal["train"] = "train"
+    candidate: str
+    phases: tuple[Phase, ...] = Field(min_length=1)
+    batch: BatchLimits | None = None
+    checkpoint_every_s: float | None = Field(None, gt=0)
 
 
 class EngineAddress(Frozen):
@@ -202,13 +210,12 @@ class EvaluateJob(_Job):
 
 
 class Knob(Frozen):
-    """One setting that a search turns, from `low` to `high`; `log`: evenly by ratio; `whole`: whole numbers only."""
+    """One setting that a search turns, from `low` to `high`; `log`: evenly by ratio."""
 
     name: str
     low: float
     high: float
     log: bool = False
-    whole: bool = False
     configured: float
 
 
@@ -223,16 +230,19 @@ class Comparison(Frozen):
     """Settings against those in force, trained once each under every seed."""
 
     settings: dict[str, float]
-    against: dict[str, float]
+    against: dict[str, float | Literal["auto"]]
     seeds: tuple[int, ...] = Field(min_length=1)
 
 
-class SearchJob(_Job):
+class SearchJob(Terms):
     """Try settings of `method` in short trainings on rows.jsonl, scored on dev.jsonl; it belongs to no update.
 
     Rows marked `replay` are drawn from by the share that a trial wants. A trial's value is lower where it did better:
-    nats a token on the dev rows, or one minus the validator's mean score. With `comparison`, no trials are run: each
+    nats a token on the dev rows, or one minus the mean score by `validator`. With `comparison`, no trials are run: each
     seed trains both settings, and what earlier attempts finished is not run again.
+
+    `in_force` are the settings that updates use now; where they say so many `steps`, or `auto`, that is what they are
+    compared by. `start_from` says the same in terms of the knobs: the first trial.
     """
 
     kind: Literal["search"] = "search"
@@ -242,13 +252,8 @@ class SearchJob(_Job):
     study: StudyPlace
     knobs: tuple[Knob, ...] = Field(min_length=1)
     start_from: dict[str, float] = {}
+    in_force: dict[str, float | Literal["auto"]] = {}
     trials: int = Field(ge=0)
     wanted: int = Field(ge=1)
     comparison: Comparison | None = None
-    seed: int
-    base: Base
-    start: Start
-    model: Model = Model()
-    learners: dict[str, dict[str, Any]] = {}
-    validator: ValidatorChoice | None = None
     sampling: SamplingChoice = SamplingChoice()

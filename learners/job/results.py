@@ -195,7 +195,8 @@ class SeedPair(Frozen):
 class SearchResult(_Result):
     """What came of a search job. `finished` counts the whole study's trials; the others are of this job.
 
-    `lost` are trials that an attempt before this one had begun and could not end.
+    `failed` are trials that came to no number: their loss was not finite, or an update would be refused after such a
+    training. `lost` are trials that an attempt before this one had begun and could not end.
     """
 
     kind: Literal["search"] = "search"

@@ -11,12 +11,8 @@ larger ones; a candidate that it does not move fails as `no change` and says whi
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from pydantic import Field
-
 from learners.methods import Method
-from learners.plan import MAX_STEPS, MIN_STEPS, PASSES
+from learners.plan import MAX_STEPS, MIN_STEPS, PASSES, Steps
 from storage.records import Row
 from storage.records.settings import Settings, setting
 
@@ -35,9 +31,10 @@ class DpoSettings(Settings):
         1e-5, doc="Peak of the learning rate; small models want more (2e-3).", unit="rate", gt=0
     )
     batch_size: int = setting(8, doc="Pairs of one optimizer step.", unit="pairs", ge=1)
-    steps: Literal["auto"] | Annotated[int, Field(ge=1)] = setting(
+    steps: Steps = setting(
         "auto",
-        doc=f"Optimizer steps; auto is {PASSES} passes over the pairs, at least {MIN_STEPS}, at most {MAX_STEPS}.",
+        doc=f"Optimizer steps; auto is {PASSES} passes over the pairs, at least {MIN_STEPS}, at most {MAX_STEPS}. "
+        "`6 passes` is as many steps as that takes, however many pairs there are.",
         unit="steps",
     )
     warmup: float = setting(

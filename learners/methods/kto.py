@@ -16,13 +16,10 @@ Limits: as for `dpo`, `learning_rate` has been tried on models of under a millio
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
-
-from pydantic import Field
 
 from consumers.cleaning import prompt_key
 from learners.methods import Method
-from learners.plan import MAX_STEPS, MIN_STEPS, PASSES
+from learners.plan import MAX_STEPS, MIN_STEPS, PASSES, Steps
 from storage.records import Row
 from storage.records.settings import Settings, setting
 
@@ -45,9 +42,10 @@ class KtoSettings(Settings):
         5e-6, doc="Peak of the learning rate; small models want more (2e-3).", unit="rate", gt=0
     )
     batch_size: int = setting(8, doc="Answers of one optimizer step, no two to the same prompt.", unit="rows", ge=2)
-    steps: Literal["auto"] | Annotated[int, Field(ge=1)] = setting(
+    steps: Steps = setting(
         "auto",
-        doc=f"Optimizer steps; auto is {PASSES} passes over the answers, at least {MIN_STEPS}, at most {MAX_STEPS}.",
+        doc=f"Optimizer steps; auto is {PASSES} passes over the answers, at least {MIN_STEPS}, at most {MAX_STEPS}. "
+        "`6 passes` is as many steps as that takes, however many answers there are.",
         unit="steps",
     )
     warmup: float = setting(

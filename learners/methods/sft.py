@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from learners.methods import Method
-from learners.plan import MAX_STEPS, MIN_STEPS, PASSES
+from learners.plan import MAX_STEPS, MIN_STEPS, PASSES, Steps
 from storage.records import Row
 from storage.records.settings import Settings, setting
 
@@ -31,9 +31,10 @@ class SftSettings(Settings):
         2e-4, doc="Peak of the learning rate; small models want more (5e-3).", unit="rate", gt=0
     )
     batch_size: int = setting(8, doc="Rows of one optimizer step.", unit="rows", ge=1)
-    steps: Literal["auto"] | Annotated[int, Field(ge=1)] = setting(
+    steps: Steps = setting(
         "auto",
-        doc=f"Optimizer steps; auto is {PASSES} passes over the rows, at least {MIN_STEPS}, at most {MAX_STEPS} steps.",
+        doc=f"Optimizer steps; auto is {PASSES} passes over the rows, at least {MIN_STEPS}, at most {MAX_STEPS}. "
+        "`6 passes` is as many steps as that takes, however many rows there are.",
         unit="steps",
     )
     warmup: float = setting(

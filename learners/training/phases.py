@@ -55,9 +55,9 @@ def train(directory: Path, job: TrainJob) -> TrainResult:
     results = _train_all(directory, model, benches)
     trained = time.monotonic()
     kl = results[0].kl if len(results) == 1 else kl_from_start(model, rows, start)
-    _refuse_no_change(kl, results, benches)
+    refuse_no_change(kl, sum(one.steps for one in results), benches)
     kept = retention(model, tokenizer, job.champion_path)
-    _refuse_forgetting(kept, job.max_retention_kl, benches)
+    refuse_forgetting(kept, job.max_retention_kl, benches)
     files, size_bytes = write_adapter(model, directory)
     probes = probe(as_served(model, job, directory), tokenizer)
     fates = prepared.fates(results)
@@ -123,18 +123,18 @@ def _train_phase(bench: Bench) -> PhaseResult:
     )
 
 
-def _refuse_no_change(kl: float | None, results: Sequence[PhaseResult], benches: Sequence[Bench]) -> None:
-    """Also where the KL is not a number. A single phase that moved nothing beside one that did is a note."""
+def refuse_no_change(kl: float | None, steps: int, benches: Sequence[Bench]) -> None:
+    """Also where the KL is not a number. A single phase that moved nothing beside one that did is a note. Raises
+    NoChange."""
     if kl is not None and kl >= NO_CHANGE_KL:
         return
-    steps = sum(one.steps for one in results)
     how = ", ".join(_raise_rate(bench) for bench in benches if bench.rows.rows)
     moved = "unknown" if kl is None else f"{kl:.1e}"
     raise NoChange(f"no change: KL to the start policy {moved} is below {NO_CHANGE_KL:.0e} after {steps} steps; {how}")
 
 
-def _refuse_forgetting(kept: Retention, most: float | None, benches: Sequence[Bench]) -> None:
-    """Also where the KL is not a number."""
+def refuse_forgetting(kept: Retention, most: float | None, benches: Sequence[Bench]) -> None:
+    """Also where the KL is not a number. Raises ForgotTooMuch."""
     if most is None or kept.kl_base <= most:
         return
     keys = [f"updates.{bench.phase.method}.{key}" for bench in benches if bench.rows.rows for key in _STRENGTH]

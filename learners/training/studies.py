@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import optuna
-from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.pruners import MedianPruner
 from optuna.samplers import TPESampler
 from optuna.storages import JournalStorage
@@ -26,11 +26,17 @@ from learners.job import BestTrial, Knob, StudyPlace
 
 LOCK_GRACE_S: Final = 3  # a lock older than this belongs to a worker that was killed; Optuna warns below 3
 STARTUP_TRIALS: Final = 6  # drawn at random before the sampler has something to go by
+NOT_FINITE: Final = "the loss on the dev fold was not finite"
 FINISHED: Final = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 class Pruned(Exception):
     """The trial does worse than half of those before it did at this point."""
+
+
+class NoNumber(Pruned):
+    """The trial came to nothing that could be compared, and why: its loss was not finite, or an update would be
+    refused after such a training. To Optuna it is pruned, so that the sampler learns to keep away."""
 
 
 class Trials:
@@ -47,6 +53,7 @@ class Trials:
         self._study.sampler = TPESampler(seed=seed + begun, n_startup_trials=STARTUP_TRIALS)
         self._study.pruner = MedianPruner(n_startup_trials=STARTUP_TRIALS, n_warmup_steps=2)
         self.lost, self.pruned = self._give_up_lost(), 0
+        self.without: list[str] = []  # why trials came to no number
         if not begun and start_from:
             self._study.enqueue_trial({name: _in(knob, start_from) for name, knob in _by_name(knobs)})
 
@@ -71,22 +78,22 @@ class Trials:
 
     @contextmanager
     def next(self) -> Iterator[_Trial]:
-        """One trial; it ends as what is said inside, as pruned, or, where something else is raised, as failed."""
+        """One trial; it ends as what is said inside, as pruned (also without a number), or, where something else is
+        raised, as failed."""
         trial = _Trial(self._study.ask(self._spaces))
         try:
             yield trial
-        except Pruned:
-            self.pruned += 1
+            if trial.value is None or not isfinite(trial.value):
+                raise NoNumber(NOT_FINITE)
+        except Pruned as ended:
+            if isinstance(ended, NoNumber):
+                self.without.append(str(ended))
+            else:
+                self.pruned += 1
             self._study.tell(trial.number, state=TrialState.PRUNED)
         except BaseException:
             self._study.tell(trial.number, state=TrialState.FAIL)
             raise
-        else:
-            self._tell(trial)
-
-    def _tell(self, trial: _Trial) -> None:
-        if trial.value is None or not isfinite(trial.value):
-            self._study.tell(trial.number, state=TrialState.FAIL)
         else:
             self._study.tell(trial.number, trial.value)
 
@@ -101,9 +108,9 @@ class _Trial:
         self.value: float | None = None
 
     def reading(self, number: int, loss: float) -> None:
-        """Of the dev fold, while it trains. Raises Pruned."""
+        """Of the dev fold, while it trains. Raises Pruned, NoNumber."""
         if not isfinite(loss):
-            raise Pruned
+            raise NoNumber(NOT_FINITE)
         self._trial.report(loss, number)
         if self._trial.should_prune():
             raise Pruned
@@ -154,8 +161,6 @@ def _mend(path: Path) -> None:
 
 
 def _space(knob: Knob) -> BaseDistribution:
-    if knob.whole:
-        return IntDistribution(int(knob.low), int(knob.high), log=knob.log)
     return FloatDistribution(knob.low, knob.high, log=knob.log)
 
 
@@ -164,5 +169,4 @@ def _by_name(knobs: tuple[Knob, ...]) -> Iterator[tuple[str, Knob]]:
 
 
 def _in(knob: Knob, values: Mapping[str, float]) -> float:
-    value = min(knob.high, max(knob.low, values.get(knob.name, knob.configured)))
-    return int(value) if knob.whole else value
+    return min(knob.high, max(knob.low, values.get(knob.name, knob.configured)))

@@ -11,21 +11,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from consumers.cleaning import prompt_key
 from daemon.actions.context import Context
 from daemon.actions.tuning import ask_to_tune, end_search, reset_tuning, show_tuning
 from daemon.config import Config, TaskConfig
 from daemon.errors import Denied, NotFound
 from daemon.executors import Handle, JobStatus
 from daemon.executors.local import LocalExecutor
+from daemon.search_material import SearchMaterial, gather_to_search
 from daemon.searching import Searching
 from daemon.tuned import told, with_tuning
 from learners.base import base_hash
 from learners.job import Base, BestTrial, Progress, SearchJob, SearchResult, SeedPair
 from learners.job_files import append_progress, read_job, write_result
-from storage import decisions, registry, tunings
+from learners.plan import steps_for
+from storage import decisions, registry, tables, tunings
 from storage.artifacts import Artifacts
-from storage.records import Message, Target
+from storage.records import Adapter, Message, Target
 from storage.store import Store
 from tests.daemon.test_jobs import FakeExecutor
 from tests.learners.training.tiny import make_base
@@ -104,7 +108,7 @@ class Desk:
         self.tick()
 
     def tries(self, finished: int, **best: float) -> SearchResult:
-        settings = {"learning_rate": 0.02, "steps": 6.0, **best}
+        settings = {"learning_rate": 0.02, "passes": 2.0, **best}
         return SearchResult(
             outcome="searched", reason="", finished=finished, best=BestTrial(number=3, value=0.5, settings=settings)
         )
@@ -138,8 +142,8 @@ def test_a_study_spans_idle_periods_of_twelve_trials_and_ends_in_a_comparison(de
     job = desk.job()
     assert job is not None
     assert (job.trials, job.wanted, job.method) == (12, 16, "sft")
-    assert {knob.name: knob.configured for knob in job.knobs} == {"learning_rate": 0.02, "steps": 6}
-    assert job.start_from == {"learning_rate": 0.02, "steps": 6}
+    assert {knob.name: knob.configured for knob in job.knobs} == {"learning_rate": 0.02, "passes": 2}
+    assert job.start_from == {"learning_rate": 0.02, "passes": 2}, "six steps of four, over twelve rows"
     desk.ends(desk.tries(12, learning_rate=0.05))
     desk.tick()
     assert desk.job() is None, "twelve in one idle period"
@@ -205,15 +209,15 @@ def test_settings_that_win_are_in_force_for_the_next_update_and_say_where_they_c
     adopted(desk)
     assert desk.study().state == "adopted"
     shown = show_tuning(desk.context, "erd")
-    assert shown.settings == {"learning_rate": 0.05, "steps": 6, "replay_share": 1.0}
+    assert shown.settings == {"learning_rate": 0.05, "steps": "2 passes", "replay_share": 1.0}
     assert shown.origin.startswith("tuning 1 of study 1, in force since 2026-11-01")
     tuned = with_tuning(task_of(desk.config), desk.store.read(lambda tx: tunings.newest_tuning(tx, "erd")), "hash")
     assert tuned.task.sft.learning_rate == 0.05
-    assert tuned.task.sft.steps == 6
+    assert tuned.task.sft.steps == "2 passes"
     assert told(tuned)["settings"]["origin"] == shown.origin
     kinds = [one.reason for _, one in desk.store.read(lambda tx: decisions.list_decisions(tx, "erd", "tuning"))]
     assert kinds[0].startswith("opened: 16 trials of sft")
-    assert "learning_rate 0.05, steps 6 against learning_rate 0.02, steps 6: dev 1 -> 0.8" in kinds[1]
+    assert "learning_rate 0.05, 2 passes over the rows against learning_rate 0.02, 6 steps: dev 1 -> 0.8" in kinds[1]
 
 
 def test_settings_that_do_not_win_change_nothing(desk: Desk) -> None:
@@ -233,7 +237,7 @@ def test_a_study_whose_best_is_what_is_in_force_ends_without_a_comparison(desk: 
     desk.tick(after_s=10_000)
     assert desk.job() is None
     assert desk.study().state == "kept"
-    assert desk.study().reason == "nothing did better than learning_rate 0.02, steps 6 in 12 trials"
+    assert desk.study().reason == "nothing did better than learning_rate 0.02, 6 steps in 12 trials"
 
 
 @pytest.mark.parametrize(
@@ -317,6 +321,101 @@ def test_a_search_that_keeps_breaking_is_given_up(desk: Desk) -> None:
         desk.tick()
     assert desk.study().state == "failed"
     assert "3 search jobs failed: killed by SIGSEGV" in desk.study().reason
+
+
+def test_a_study_of_which_no_trial_comes_to_a_number_is_given_up_and_says_so(desk: Desk) -> None:
+    desk.config = config(hyperparameters={"idle": "0s", "trials": 50, "at_once": 6})
+    for job in (1, 2, 3):
+        desk.tick(after_s=1000)
+        assert desk.job() is not None
+        assert desk.study().crashes == job - 1
+        words = "6 trials, 18 of 50 finished in all; 6 came to no number: the loss was not finite"
+        desk.ends(SearchResult(outcome="searched", reason=words, finished=6 * job, run=6, failed=6))
+    assert desk.study().state == "failed"
+    assert desk.study().reason.endswith("6 came to no number: the loss was not finite")
+
+
+def test_a_study_that_ends_before_that_has_failed_as_well(desk: Desk) -> None:
+    desk.config = config(hyperparameters={"idle": "0s", "trials": 12})
+    desk.tick()
+    desk.ends(SearchResult(outcome="searched", reason="", finished=12, run=12, failed=12))
+    desk.store.write(lambda tx: tunings.change_study(tx, desk.study(), "open", NOW, done=12))
+    desk.tick(after_s=1000)
+    assert desk.study().state == "failed"
+    assert desk.study().reason == "none of 12 trials came to a number"
+
+
+def test_trials_that_came_to_no_number_among_others_are_no_crash(desk: Desk) -> None:
+    desk.tick()
+    desk.ends(desk.tries(12).model_copy(update={"run": 12, "failed": 11}))
+    assert (desk.study().crashes, desk.study().done) == (0, 12)
+
+
+def test_passes_that_won_make_more_steps_in_an_update_of_more_rows(desk: Desk) -> None:
+    """Twelve rows were searched; an update may replay two thousand, and each is to be seen as often."""
+    adopted(desk)
+    tuned = with_tuning(task_of(desk.config), desk.store.read(lambda tx: tunings.newest_tuning(tx, "erd")), "hash")
+    own = tuned.task.sft
+    assert [steps_for(rows, own.batch_size, own.steps) for rows in (12, 1200)] == [6, 600]
+
+
+def test_a_tuning_of_so_many_steps_from_an_older_daemon_means_that_still(desk: Desk) -> None:
+    settings, file = {"learning_rate": 0.05, "steps": 9.0}, {"learning_rate": 0.02, "steps": 6, "replay_share": 1.0}
+
+    def adopt(tx: Any) -> None:
+        tunings.adopt(tx, "erd", "sft", "hash", settings=settings, configured=file, reason="won", now=NOW)
+
+    desk.store.write(adopt)
+    shown = show_tuning(desk.context, "erd")
+    assert shown.settings == {"learning_rate": 0.05, "steps": 9, "replay_share": 1.0}
+    assert shown.tunings[0].not_in_force == ""
+    desk.tick()
+    job = desk.job()
+    assert job is not None
+    assert job.in_force == settings
+    assert job.start_from == {"learning_rate": 0.05, "passes": 3.0}
+
+
+def test_an_open_study_of_so_many_steps_is_ended_and_one_of_passes_begun(desk: Desk) -> None:
+    knobs = [{"name": "steps", "low": 2, "high": 18, "log": True, "whole": True, "configured": 6}]
+
+    def open_it(tx: Any) -> None:
+        tunings.open_study(tx, "erd", "sft", "hash", wanted=50, rows=12, knobs=knobs, reason="", now=NOW)
+
+    desk.store.write(open_it)
+    desk.tick()
+    job = desk.job()
+    assert job is not None
+    assert [knob.name for knob in job.knobs] == ["learning_rate", "passes"]
+    new, old = desk.store.read(lambda tx: tunings.list_studies(tx, "erd"))
+    assert (new.state, new.wanted, old.state) == ("open", 50, "cancelled")
+    assert "passes are searched instead" in old.reason
+
+
+def test_a_search_is_on_the_terms_of_an_update_also_where_they_are_read_from_the_store(desk: Desk) -> None:
+    """The reigning adapter, and the gate's prompts for learners that make rows."""
+    gate = replace(example("gate1"), messages=(Message("user", "of the gate"),))
+    adapter = Adapter("erd@v1", "erd", 1, "hash", None, None, NOW, "candidate", "erd/v1")
+    desk.store.write(lambda tx: keep(tx, gate, fold="gate"))
+    desk.store.write(lambda tx: registry.add_candidate(tx, adapter))
+    desk.store.write(lambda tx: registry.set_champion(tx, "erd", "erd@v1", NOW, "by hand"))
+    desk.config = config(learners={"hyperparameters": True, "augmentation": True})
+    desk.tick()
+    job = desk.job()
+    assert job is not None
+    assert job.champion_path is not None
+    assert job.champion_path.endswith("artifacts/erd/v1")
+    assert prompt_key(gate.messages) in job.gate_keys
+    assert job.off_policy is not None
+
+
+def test_what_was_rejected_once_counts_half_in_a_trial_as_well(desk: Desk) -> None:
+    halved = update(tables.example).where(tables.example.c.interaction_id == "train1")
+    desk.store.write(lambda tx: tx.execute(halved.values(half_weight_revision=tables.example.c.revision)))
+    found = desk.store.read(lambda tx: gather_to_search(tx, task_of(desk.config), NOW))
+    assert isinstance(found, SearchMaterial)
+    weights = {row.origin.interaction_id: row.weight for row in found.rows}
+    assert weights["train1"] == pytest.approx(weights["train2"] / 2)
 
 
 @pytest.fixture

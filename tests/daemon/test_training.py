@@ -100,7 +100,7 @@ def test_start_and_passes_are_chosen_for_a_batch_and_not_for_the_pool(daemon: Da
     size = daemon.update().report["limits"]["size"]
     found = daemon.material()
     assert (len(found.batch), found.sizes["sft"]) == (60, size)
-    assert row_passes(found, daemon.task, 0) == pytest.approx(40 * 8 / size)
+    assert row_passes(found.sorted.phases, found.sizes, daemon.task, 0) == pytest.approx(40 * 8 / size)
     assert daemon.attempt().report["start"].startswith(f"fresh from the base on {size} new and 0 replayed")
 
 

@@ -6,7 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from learners.plan import MAX_STEPS, MIN_STEPS, PASSES, Plan, keep_apart, once_each, random_plan, steps_for
+from learners.methods.sft import SftSettings
+from learners.plan import (
+    MAX_STEPS,
+    MIN_STEPS,
+    PASSES,
+    Plan,
+    in_passes,
+    keep_apart,
+    once_each,
+    passes_of,
+    passes_told,
+    random_plan,
+    steps_for,
+)
 
 
 @given(st.integers(1, 40), st.integers(1, 16), st.integers(0, 30), st.integers())
@@ -39,6 +52,21 @@ def test_steps_follow_the_rows_within_bounds() -> None:
     assert steps_for(100, 8, "auto") == PASSES * 100 // 8
     assert steps_for(100_000, 8, "auto") == MAX_STEPS
     assert steps_for(100, 8, 7) == 7
+
+
+def test_passes_make_more_steps_the_more_rows_there_are() -> None:
+    assert [steps_for(rows, 8, "6 passes") for rows in (4, 24, 240, 2000)] == [6, 18, 180, MAX_STEPS]
+    assert steps_for(8, 8, "0.25 passes") == 1
+    assert steps_for(24, 8, in_passes(passes_of(25, 24, 8))) == 25
+
+
+@pytest.mark.parametrize("steps", ["0 passes", "0.0 passes", "-1 passes", "six passes", "6", "passes"])
+def test_no_passes_at_all_are_refused(steps: str) -> None:
+    with pytest.raises(ValueError, match="such as `6 passes`"):
+        passes_told(steps)
+    if steps != "6":  # a number in quotes is one
+        with pytest.raises(ValueError, match="steps"):
+            SftSettings.model_validate({"steps": steps})
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.integers(2, 9), st.integers(1, 25), st.integers())

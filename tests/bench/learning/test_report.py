@@ -119,6 +119,9 @@ def test_the_tuner_is_told_apart_by_what_it_adopted() -> None:
     ]
     assert "| erd-weak | 1 of 2 | +1.0 ± 12.7 | +2.0 (1 seed) |" in parts([*RESULTS, *tuned])["tuner"]
     assert "| 0.0025 x 60 | 50 | 2.0 |" in parts([*RESULTS, *tuned])["tuner"]
+    tuned[1]["tuned"] = {"learning_rate": 0.0025, "passes": 20.0}
+    tuned[0]["tuned"] = tuned[1]["tuned"]
+    assert "| 0.0025 x 20 passes | 50 |" in parts([*RESULTS, *tuned])["tuner"]
 
 
 def test_a_page_without_a_place_for_a_part_is_refused() -> None:

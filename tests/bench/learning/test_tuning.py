@@ -15,6 +15,7 @@ from bench.learning.tasks import Ask, find_task
 from bench.learning.users import Reply
 from examples.erd.world import Pool
 from learners.job import Base, BestTrial, SearchJob, SearchResult, SeedPair
+from learners.plan import steps_for
 from storage.records import Row
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.train  # loads torch, as all that knows the gym does
 
 CELL = Cell("update", "booking", "weak", TUNED, 3, CENTRE)
-BETTER = {"learning_rate": 0.002, "steps": 40.0}
+BETTER = {"learning_rate": 0.002, "passes": 40 / 3}
 
 
 class Pretence:
@@ -58,7 +59,7 @@ def tuned(gym: Pretence) -> Tuned:
 
 
 def tried(**best: float) -> SearchResult:
-    settings = {"learning_rate": 0.005, "steps": 25.0, **best}
+    settings = {"learning_rate": 0.005, "passes": 25 * 8 / 24, **best}
     return SearchResult(
         outcome="searched", reason="", finished=12, best=BestTrial(number=1, value=0.1, settings=settings)
     )
@@ -120,7 +121,7 @@ def test_the_worker_does_such_a_job(tmp_path: Path) -> None:
     job, rows, dev = pretence.jobs[0]
     with Gym("booking", make_base(tmp_path / "base")) as gym:
         own: dict[str, Any] = {"base": gym.base, "trials": 1, "wanted": 1, "validator": None, "start_from": {}}
-        knobs = tuple(knob.model_copy(update={"low": 2, "high": 4}) for knob in job.knobs if knob.whole)
+        knobs = tuple(knob.model_copy(update={"low": 2, "high": 4}) for knob in job.knobs if knob.name == "passes")
         result, cpu_s = gym.search(job.model_copy(update={**own, "knobs": knobs}), rows[:8], dev[:8])
     assert (result.finished, result.objective) == (1, "dev loss")
     assert cpu_s > 0
@@ -133,4 +134,5 @@ def test_the_update_trains_with_what_was_adopted(tmp_path: Path) -> None:
     gym = cast("Gym", Pretence(tmp_path))
     before, after = (task_of(config_of(gym, CELL, found), "booking").sft for found in ({}, BETTER))
     assert (before.learning_rate, before.steps) == (0.005, 25)
-    assert (after.learning_rate, after.steps) == (0.002, 40)
+    assert (after.learning_rate, after.steps) == (0.002, "13.333 passes")
+    assert steps_for(24, after.batch_size, after.steps) == 40

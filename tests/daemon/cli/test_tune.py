@@ -17,13 +17,13 @@ STUDY = {
     "state": "open",
     "wanted": 50,
     "done": 12,
-    "best": {"number": 7, "value": 0.41234, "settings": {"learning_rate": 0.00212, "steps": 40}},
+    "best": {"number": 7, "value": 0.41234, "settings": {"learning_rate": 0.00212, "passes": 6.25}},
     "reason": "12 trials, 12 of 50 finished in all",
     "optuna_name": "sft-5",
 }
 TUNING = {
     "version": 2,
-    "settings": {"learning_rate": 0.00123456},
+    "settings": {"learning_rate": 0.00123456, "steps": 40.0},
     "since": "2026-11-01T12:00:00Z",
     "reason": "better in 3 of 3 seeds",
     "not_in_force": "",
@@ -50,10 +50,10 @@ def test_it_says_what_is_in_force_and_where_that_comes_from() -> None:
         "erd: sft with learning_rate 0.00123, steps auto (tuning 2 of study 4, in force since 2026-11-01 12:00 UTC)",
         "  search: idle",
         "  study 5 of sft: open, 12 of 50 trials: 12 trials, 12 of 50 finished in all",
-        "    best so far: learning_rate 0.00212, steps 40: 0.4123",
-        "  version 2, since 2026-11-01T12:00: learning_rate 0.00123; in force",
+        "    best so far: learning_rate 0.00212, 6.25 passes over the rows: 0.4123",
+        "  version 2, since 2026-11-01T12:00: learning_rate 0.00123, 40 steps; in force",
         "    better in 3 of 3 seeds",
-        "  version 1, since 2026-11-01T12:00: learning_rate 0.00123; not in force: a later one came",
+        "  version 1, since 2026-11-01T12:00: learning_rate 0.00123, 40 steps; not in force: a later one came",
         "    better in 3 of 3 seeds",
     ]
     assert "off (learners.hyperparameters)" in "\n".join(lines_of(status(on=False, study=None)))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
+from consumers.cleaning import prompt_key
 from learners.base import base_hash
 from learners.job import (
     DEV_ROWS,
@@ -23,8 +25,11 @@ from learners.job import (
     TrainResult,
     ValidatorChoice,
 )
-from learners.job_files import last_progress, read_result, write_job, write_rows
+from learners.job_files import last_progress, read_made, read_result, write_job, write_rows
+from learners.off_policy import SOLVED
+from learners.training.planning import Prepared, prepare
 from learners.training.worker import perform
+from storage.records import Message, Row
 from tests.learners.training.tiny import make_job, pair, row
 
 pytestmark = [
@@ -36,8 +41,8 @@ pytestmark = [
 
 SETTINGS = {"learning_rate": 0.02, "steps": 4, "batch_size": 4}
 KNOBS = (
-    Knob(name="learning_rate", low=0.002, high=0.2, log=True, configured=0.02),
-    Knob(name="steps", low=2, high=6, log=True, whole=True, configured=4),
+    Knob(name="learning_rate", low=0.015, high=0.2, log=True, configured=0.02),
+    Knob(name="passes", low=1, high=2, log=True, configured=4 * 4 / 12),
     Knob(name="replay_share", low=0.25, high=1, configured=1.0),
 )
 NEW = [row(i) for i in range(6)]
@@ -93,7 +98,9 @@ def test_trials_are_in_optunas_journal_and_go_on_where_the_last_job_ended(tmp_pa
     assert (second.run, second.finished) == (1, 4), "no more than are wanted"
     trials = trials_of(job)
     assert [trial.number for trial in trials] == [0, 1, 2, 3]
-    assert trials[0].params == {"learning_rate": 0.02, "steps": 4, "replay_share": 1.0}, "what is in force comes first"
+    assert trials[0].params == {"learning_rate": 0.02, "passes": 4 / 3, "replay_share": 1.0}, (
+        "what is in force comes first"
+    )
     assert len({trial.params["learning_rate"] for trial in trials}) == 4, "nothing is proposed twice"
     assert all(1 <= len(trial.intermediate_values) <= 6 for trial in trials)
     assert second.best is not None
@@ -114,12 +121,119 @@ def test_a_trial_is_to_the_bit_what_an_update_would_have_come_to(tmp_path: Path,
     study = search(tmp_path / "again", tiny_base, knobs=rates)
     found = [(trial.params["learning_rate"], trial.value) for trial in trials_of(study)]
     for number, (rate, value) in enumerate(found):
-        folder = tmp_path / f"update-{number}"
-        make_job(folder, tiny_base, [*NEW, *OLD], dev=DEV, settings={**SETTINGS, "learning_rate": rate})
-        perform(folder)
-        result = read_result(folder)
-        assert isinstance(result, TrainResult)
+        settings = {**SETTINGS, "learning_rate": rate}
+        result = updated(tmp_path / f"update-{number}", tiny_base, [*NEW, *OLD], settings=settings)
         assert result.phases[0].dev_loss == value
+
+
+def updated(folder: Path, base: Path, rows: list[Row], **changes: Any) -> TrainResult:
+    """What an update on those rows comes to."""
+    make_job(folder, base, rows, dev=changes.pop("dev", DEV), **changes)
+    perform(folder)
+    result = read_result(folder)
+    assert isinstance(result, TrainResult)
+    return result
+
+
+def value_of(folder: Path, base: Path, rows: list[Row], dev: list[Row] = DEV, **changes: Any) -> float:
+    """What the first trial of a search on those rows comes to, which trains by what is configured."""
+    study = StudyPlace(path=str(folder / "studies" / "tiny.journal"), name="sft-1")
+    rates = (KNOBS[0].model_copy(update={"low": 0.02, "high": 0.021}),)
+    changes = {"trials": 1, "knobs": rates, "start_from": {"learning_rate": 0.02}, "study": study, **changes}
+    job = search(folder, base, **changes)
+    write_rows(folder / ROWS, rows)
+    write_rows(folder / DEV_ROWS, dev)
+    result = searched(folder)
+    assert (result.run, result.failed) == (1, 0), result.reason
+    value = trials_of(job)[0].value
+    assert isinstance(value, float)
+    return value
+
+
+def test_with_augmentation_a_trial_trains_on_what_an_update_would_and_never_on_the_gate(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is made goes through the validator and past the gate's prompts, in a trial as in an update."""
+    asked = {"Ada": "what", "Bob": "where", "Cleo": "why", "Dan": "how", "Eve": "who", "Fay": "when"}
+    rows = [
+        replace(row(at, completion=f"{name} likes {name}"), messages=(Message("user", f"{word} of {name}?"),))
+        for at, (name, word) in enumerate(asked.items())
+    ]
+    gate = [f"{word} of {name}?" for word in asked.values() for name in ("Ada", "Bob")]
+    terms: dict[str, Any] = {
+        "learners": {"augmentation": {"growth": 3}},
+        "validator": ValidatorChoice(name="regex", settings={"pattern": "(Ada|Bob|Cleo|Dan) .*"}),
+        "gate_keys": tuple(prompt_key([Message("user", prompt)]) for prompt in gate),
+    }
+    make_job(tmp_path / "update", tiny_base, rows, dev=DEV, settings=SETTINGS, **terms)
+    perform(tmp_path / "update")
+    made = []
+
+    def watched(folder: Path, *given: Any) -> Prepared:
+        found = prepare(folder, *given)
+        made.append(read_made(folder))
+        return found
+
+    monkeypatch.setattr("learners.training.search.prepare", watched)
+    search(tmp_path / "search", tiny_base, trials=1, **terms)
+    write_rows(tmp_path / "search" / ROWS, rows)
+    searched(tmp_path / "search")
+    assert made == [read_made(tmp_path / "update")]
+    assert made[0] is not None
+    assert {found.completion for found in made[0].rows} == {"Cleo likes Cleo", "Dan likes Dan"}
+
+
+def test_pairs_that_the_champion_has_solved_are_outgrown_in_a_trial_too(tmp_path: Path, tiny_base: Path) -> None:
+    solved = [pair(i, chosen="yes yes", rejected="no no no no no") for i in range(8)]
+    dev = [pair(i) for i in range(20, 28)]
+    own: dict[str, Any] = {"method": "dpo", "settings": SETTINGS}
+    champion = updated(tmp_path / "champion", tiny_base, solved, dev=dev, **own)
+    path = str(tmp_path / "champion" / "adapter")
+    assert champion.outcome == "trained", champion.reason
+    other = [pair(i, chosen="no no no no no", rejected="yes yes") for i in range(8, 14)]
+    dev = [replace(other[0], messages=one.messages) for one in dev]
+    terms: dict[str, Any] = {"champion_path": path, "off_policy": {"solved_margin": 0.0}}
+    terms["start"] = Start(mode="champion", adapter_path=path)
+    found = updated(tmp_path / "update", tiny_base, [*solved, *other], dev=dev, **own, **terms)
+    assert found.outcome == "trained", found.reason
+    assert found.phases[0].dropped == {SOLVED: 8}
+    value = value_of(tmp_path / "trial", tiny_base, [*solved, *other], dev, method="dpo", **terms)
+    assert value == found.phases[0].dev_loss
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"max_retention_kl": 1e-9}, "forgot too much"),
+        ({"settings": {**SETTINGS, "steps": 1}, "knobs": "tiny rates"}, "no change"),
+        ({"knobs": "huge rates"}, "was not finite"),
+    ],
+    ids=["forgets", "moves nothing", "diverges"],
+)
+def test_what_an_update_would_be_refused_for_comes_to_no_number(
+    tmp_path: Path, tiny_base: Path, changes: dict[str, Any], why: str
+) -> None:
+    rates = {"tiny rates": (1e-9, 2e-9), "huge rates": (1e30, 2e30)}
+    if "knobs" in changes:
+        low, high = rates[changes["knobs"]]
+        knobs = (Knob(name="learning_rate", low=low, high=high, configured=low),)
+        changes = {**changes, "knobs": knobs, "start_from": {"learning_rate": low}}
+    job = search(tmp_path / "job", tiny_base, trials=1, **changes)
+    result = searched(tmp_path / "job")
+    assert (result.run, result.failed, result.best) == (1, 1, None)
+    assert "1 came to no number: " in result.reason
+    assert why in result.reason
+    assert [trial.state.name for trial in trials_of(job)] == ["PRUNED"]
+
+
+def test_what_is_in_force_is_compared_by_its_steps_and_what_won_by_its_passes(tmp_path: Path, tiny_base: Path) -> None:
+    """Twelve rows in fours: two passes are six steps, so both sides are the same to the bit."""
+    against: dict[str, float | Literal["auto"]] = {"learning_rate": 0.02, "steps": 6.0}
+    same = Comparison(settings={"learning_rate": 0.02, "passes": 2.0}, against=against, seeds=(11,))
+    search(tmp_path / "job", tiny_base, comparison=same)
+    (found,) = searched(tmp_path / "job").pairs
+    assert found.against == found.settings
+    assert found.against is not None
 
 
 def test_pairs_can_be_searched_as_well(tmp_path: Path, tiny_base: Path) -> None:
@@ -144,7 +258,8 @@ def test_a_validator_scores_what_the_trial_answers(tmp_path: Path, tiny_base: Pa
 def test_a_comparison_trains_both_under_each_seed_and_goes_on_with_what_is_finished(
     tmp_path: Path, tiny_base: Path
 ) -> None:
-    good, poor = {"learning_rate": 0.05, "steps": 6}, {"learning_rate": 0.002, "steps": 2}
+    good: dict[str, float] = {"learning_rate": 0.05, "passes": 2}
+    poor: dict[str, float | Literal["auto"]] = {"learning_rate": 0.002, "steps": 2}
     search(tmp_path / "one", tiny_base, comparison=Comparison(settings=good, against=poor, seeds=(11,)))
     first = searched(tmp_path / "one")
     assert [found.seed for found in first.pairs] == [11]
