@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, select
 from storage import migrations
 from storage.dialects import sqlite
 from storage.errors import StorageError, StoreMismatch, StoreUnavailable
-from storage.lockfile import StoreLock
+from storage.lockfile import FileLock, lock_store
 from storage.tables import EVENT_GUARDS, meta
 from storage.writer import Writer
 
@@ -35,7 +35,7 @@ class Store:
     `warnings` holds what an operator should be told once, at start.
     """
 
-    def __init__(self, path: Path, readers: Engine, writer: Writer | None, lock: StoreLock | None) -> None:
+    def __init__(self, path: Path, readers: Engine, writer: Writer | None, lock: FileLock | None) -> None:
         self.path = path
         self._readers, self._writer, self._lock = readers, writer, lock
         self._pid = os.getpid()
@@ -52,7 +52,7 @@ class Store:
         Raises StoreLocked, StoreMismatch, StoreUnavailable; StorageError for an address that it cannot use.
         """
         path = sqlite.path_of(url)
-        lock = StoreLock(path)
+        lock = lock_store(path)
         try:
             engine = sqlite.writer(path)
             if unsafe_without_claim:
