@@ -1,8 +1,8 @@
 """The supervisor: keeps the processes that serve (engine, gateway) alive beside the daemon.
 
 Each is started in a process group of its own, probed until it answers, restarted with growing pauses when it dies or
-answers no more (`daemon.pulse`), and ended with its group. They end by themselves when the daemon is killed: they watch their parent. Training
-workers are not here: `daemon.executors` starts one a job.
+answers no more (`daemon.pulse`), and ended with its group. They end by themselves when the daemon is killed: they
+watch their parent. Training workers are not here: `daemon.executors` starts one a job.
 """
 
 from __future__ import annotations
