@@ -43,6 +43,7 @@ from learners.errors import LearnerError
 from storage import intake as intake_store
 from storage.artifacts import Artifacts
 from storage.errors import StorageError
+from storage.lockfile import FileLock, lock_folder
 from storage.records import Claim, Poll, Stream
 from storage.store import Store
 
@@ -125,7 +126,8 @@ class App:
         self._closing.callback(self._count_refused)
         for warning in self.store.warnings:
             log.warning(warning)
-        self.artifacts = _artifacts(Path(self.config.storage.artifacts))
+        self.artifacts, lock = _artifacts(Path(self.config.storage.artifacts))
+        self._closing.callback(lock.release)
         self.intake = Intake(self.store, lambda: self.config, self.clock)
         self.context = Context(self.store, self.artifacts, lambda: self.config, self.clock, live=self)
         if self._config_watch is not None:
@@ -307,17 +309,19 @@ class App:
             self._learning.cancel(update_id)
 
 
-def _artifacts(root: Path) -> Artifacts:
-    """Raises ConfigError where the folder cannot be used."""
+def _artifacts(root: Path) -> tuple[Artifacts, FileLock]:
+    """Of one daemon at a time: its engine's port, jobs and logs lie there. Raises FolderLocked where another has it,
+    ConfigError where it cannot be used."""
     try:
         root.mkdir(parents=True, exist_ok=True)
+        lock = lock_folder(root, "storage.artifacts")
         artifacts = Artifacts(root)
         artifacts.sweep()
         with tempfile.TemporaryFile(dir=root):  # a folder that can be read is not yet one that can be written
             pass
     except OSError as error:
         raise ConfigError(f"storage.artifacts: {root} cannot be used ({error.strerror}); name another folder") from None
-    return artifacts
+    return artifacts, lock
 
 
 def _add_refused(tx: Connection, source: str, times: int) -> None:

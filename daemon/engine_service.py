@@ -11,14 +11,13 @@ from learners.engines.client import EngineClient
 from learners.engines.errors import EngineError
 from learners.engines.process import local_engine_command
 
-PROBE_TIMEOUT_S = 2.0
-
 
 class EngineService:
     """One engine process; `url` is None while it does not answer. `starts` counts how often it came up."""
 
     def __init__(self, config: Config, base: Path, folder: Path, name: str = "engine") -> None:
         self._port_file = folder / "port"
+        self._url: str | None = None  # once it answered there; from then on the file may go
         command = [
             *local_engine_command(
                 base,
@@ -42,7 +41,7 @@ class EngineService:
     @property
     def url(self) -> str | None:
         """Where it answers, while it does."""
-        return self._address() if self.service.state == "ready" else None
+        return self._url if self.service.state == "ready" else None
 
     @property
     def starts(self) -> int:
@@ -56,21 +55,25 @@ class EngineService:
         self.service.stop()
 
     def _forget_port(self) -> None:
+        self._url = None
         self._port_file.unlink(missing_ok=True)
 
-    def _address(self) -> str | None:
+    def _written(self) -> str | None:
         try:
             return f"http://127.0.0.1:{int(self._port_file.read_text())}"
         except (OSError, ValueError):
             return None
 
-    def _answers(self) -> bool:
-        url = self._address()
+    def _answers(self, timeout_s: float) -> bool:
+        known = self._url
+        url = known or self._written()
         if url is None:
             return False
         try:
-            with EngineClient(url, PROBE_TIMEOUT_S) as engine:
+            with EngineClient(url, timeout_s) as engine:
                 engine.health()
         except EngineError:
             return False
+        if known is None:
+            self._url = url
         return True

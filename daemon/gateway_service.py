@@ -10,8 +10,6 @@ import httpx
 from daemon.config import Config
 from daemon.supervisor import Service, ServiceSpec, python_module
 
-PROBE_TIMEOUT_S = 1.0
-
 
 def gateway_service(config: Config) -> Service:
     """A gateway in front of this daemon's engine."""
@@ -27,14 +25,14 @@ def gateway_service(config: Config) -> Service:
         ServiceSpec(
             name="gateway",
             command=command,
-            ready=lambda: _answers(f"{address}/healthz"),
+            ready=lambda timeout_s: _answers(f"{address}/healthz", timeout_s),
             log_path=Path(config.storage.artifacts) / "gateway" / "log",
         )
     )
 
 
-def _answers(url: str) -> bool:
+def _answers(url: str, timeout_s: float) -> bool:
     try:
-        return httpx.get(url, timeout=PROBE_TIMEOUT_S, trust_env=False).is_success
+        return httpx.get(url, timeout=timeout_s, trust_env=False).is_success
     except httpx.HTTPError:
         return False

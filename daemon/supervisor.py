@@ -1,8 +1,8 @@
 """The supervisor: keeps the processes that serve (engine, gateway) alive beside the daemon.
 
-Each is started in a process group of its own, probed until it answers, restarted with growing pauses when it dies,
-and ended with its group. They end by themselves when the daemon is killed: they watch their parent. Training
-workers are not here: `daemon.executors` starts one a job.
+Each is started in a process group of its own, probed until it answers, restarted with growing pauses when it dies or
+answers no more (`daemon.pulse`), and ended with its group. They end by themselves when the daemon is killed: they
+watch their parent. Training workers are not here: `daemon.executors` starts one a job.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ from typing import Literal
 
 import structlog
 
+from daemon.pulse import Pulse
+
 log = structlog.get_logger(__name__)
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 30.0
 STOP_GRACE_S = 5.0
+PROBE_TIMEOUT_S = 2.0  # while it starts; each probe holds up the loop that ticks
 MOST_SAID = 300  # characters of a child's last line
 
 ServiceState = Literal["starting", "ready", "waiting", "stopped"]
@@ -30,11 +33,12 @@ ServiceState = Literal["starting", "ready", "waiting", "stopped"]
 
 @dataclass(frozen=True)
 class ServiceSpec:
-    """How to start one process and how to tell that it serves. `log_path` takes what it prints."""
+    """How to start one process and how to tell that it serves: `ready(timeout_s)`, also called from other threads.
+    `log_path` takes what it prints."""
 
     name: str
     command: Sequence[str]
-    ready: Callable[[], bool]
+    ready: Callable[[float], bool]
     log_path: Path
     start_timeout_s: float = 60.0
     before_start: Callable[[], None] = lambda: None
@@ -52,6 +56,7 @@ class Service:
         self._started_s = 0.0
         self._next_try_s = 0.0
         self._pause_s = FIRST_PAUSE_S
+        self._pulse = Pulse(spec.ready, 0.0)
 
     @property
     def pid(self) -> int | None:
@@ -68,6 +73,8 @@ class Service:
             self._died(now_s)
         elif self.state == "starting":
             self._probe(now_s)
+        else:
+            self._watch(now_s)
 
     def stop(self) -> None:
         """Ask the group to end, then make it."""
@@ -98,13 +105,29 @@ class Service:
         log.info("service started", service=self.spec.name, pid=self._process.pid)
 
     def _probe(self, now_s: float) -> None:
-        if self.spec.ready():
+        if self.spec.ready(PROBE_TIMEOUT_S):
             self.state, self.reason, self._pause_s = "ready", "", FIRST_PAUSE_S
+            self._pulse = Pulse(self.spec.ready, now_s)
             log.info("service ready", service=self.spec.name, seconds=round(now_s - self._started_s, 2))
-        elif now_s - self._started_s > self.spec.start_timeout_s and self._process is not None:
-            _signal_group(self._process, signal.SIGKILL)
-            self._process.wait(STOP_GRACE_S)
+        elif now_s - self._started_s > self.spec.start_timeout_s and self._killed():
             self._again(now_s, f"did not answer within {self.spec.start_timeout_s:.0f} s")
+
+    def _watch(self, now_s: float) -> None:
+        self._pulse.tick(now_s)
+        silent_s = self._pulse.silent_s(now_s)
+        self.reason = f"has not answered for {silent_s:.0f} s" if silent_s else ""
+        if self._pulse.gone(now_s) and self._killed():
+            self._again(now_s, f"{self.reason}; its last words are in {self.spec.log_path}")
+
+    def _killed(self) -> bool:
+        """Whether its end came; a process that waits for its disk takes longer, and is tried again."""
+        assert self._process is not None
+        _signal_group(self._process, signal.SIGKILL)
+        try:
+            self._process.wait(STOP_GRACE_S)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def _died(self, now_s: float) -> None:
         assert self._process is not None

@@ -36,6 +36,16 @@ class StoreLocked(StorageError):
     """
 
 
+class FolderLocked(StorageError):
+    """Another daemon works in the artifacts folder, or releases a task of that name into the same folder.
+
+    To do: stop the process that the text names, or give each daemon a folder of its own: `storage.artifacts`,
+    `release.directory.path`.
+
+    Shows as: exit code 5 for the artifacts; for a release, its reason in decisions and log.
+    """
+
+
 class StoreMismatch(StorageError):
     """The schema in the file is not the one that this version of adaptd reads.
 

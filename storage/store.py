@@ -19,7 +19,8 @@ from sqlalchemy import Connection, Engine, select
 from storage import migrations
 from storage.dialects import sqlite
 from storage.errors import StorageError, StoreMismatch, StoreUnavailable
-from storage.lockfile import StoreLock
+from storage.lockfile import FileLock, lock_store
+from storage.place import Place
 from storage.tables import EVENT_GUARDS, meta
 from storage.writer import Writer
 
@@ -35,8 +36,15 @@ class Store:
     `warnings` holds what an operator should be told once, at start.
     """
 
-    def __init__(self, path: Path, readers: Engine, writer: Writer | None, lock: StoreLock | None) -> None:
-        self.path = path
+    def __init__(
+        self,
+        path: Path,
+        readers: Engine,
+        writer: Writer | None,
+        lock: FileLock | None,
+        place: Place | None = None,
+    ) -> None:
+        self.path, self._place = path, place
         self._readers, self._writer, self._lock = readers, writer, lock
         self._pid = os.getpid()
         self.warnings = tuple(warning for warning in (sqlite.wal_reset_warning(),) if warning)
@@ -52,13 +60,14 @@ class Store:
         Raises StoreLocked, StoreMismatch, StoreUnavailable; StorageError for an address that it cannot use.
         """
         path = sqlite.path_of(url)
-        lock = StoreLock(path)
+        lock = lock_store(path)
         try:
             engine = sqlite.writer(path)
             if unsafe_without_claim:
                 engine = engine.execution_options(**{WITHOUT_CLAIM: True})
             _prepare(engine, path, unsafe_without_claim)
-            return cls(path, sqlite.reader(path), Writer(engine, queue_bytes), lock)
+            place = _place(path)
+            return cls(path, sqlite.reader(path), Writer(engine, queue_bytes, place.trouble), lock, place)
         except BaseException:
             lock.release()
             raise
@@ -102,8 +111,9 @@ class Store:
 
     @property
     def trouble(self) -> str:
-        """Why the last write failed; empty when it did not."""
-        return self._writer.trouble if self._writer else ""
+        """Why the last write failed, or the next one would; empty when neither."""
+        misplaced = self._place.trouble() if self._place else ""
+        return misplaced or (self._writer.trouble if self._writer else "")
 
     @property
     def queued_bytes(self) -> int:
@@ -134,6 +144,13 @@ class Store:
 def probe(tx: Connection) -> None:
     """Write something small: after the commit, the store is known to be writable."""
     tx.execute(sqlite.insert(meta).values(name="probe", value=b"1").prefix_with("OR REPLACE"))
+
+
+def _place(path: Path) -> Place:
+    try:
+        return Place(path)
+    except OSError as error:
+        raise StoreUnavailable(f"the store {path} was removed while it was opened: {error.strerror}") from error
 
 
 def _prepare(engine: Engine, path: Path, unsafe: bool) -> None:

@@ -3,7 +3,8 @@
 Why: SQLite has one writer anyway, and syncing is what costs. Steps that wait together are committed together
 (group commit): one BEGIN IMMEDIATE, a savepoint each, one sync. A step that raises is undone and its error goes to
 its caller alone. When the disk or the commit fails, all of the group is undone and every caller gets
-StoreUnavailable. The queue is bounded in bytes; who finds it full waits.
+StoreUnavailable; so it does when the file is no longer in its place. The queue is bounded in bytes; who finds it full
+waits.
 """
 
 from __future__ import annotations
@@ -41,8 +42,9 @@ class _Waiting:
 class Writer:
     """Owns the engine and the thread; `close` finishes what is queued."""
 
-    def __init__(self, engine: Engine, queue_bytes: int) -> None:
-        self._engine, self._queue_bytes = engine, queue_bytes
+    def __init__(self, engine: Engine, queue_bytes: int, misplaced: Callable[[], str] = lambda: "") -> None:
+        """`misplaced` says why what is committed would be lost; empty where it would not."""
+        self._engine, self._queue_bytes, self._misplaced = engine, queue_bytes, misplaced
         self._queue: deque[_Waiting] = deque()
         self._queued_bytes = 0
         self._changed = threading.Condition()
@@ -128,6 +130,8 @@ class Writer:
             return group
 
     def _commit(self, group: list[_Waiting]) -> None:
+        if self._refused(group):  # before anything is written, and before a connection makes a new, empty file
+            return
         try:
             outcomes = self._transact(group)
         except BaseException as error:  # the thread must outlive anything; each caller hears of it
@@ -136,11 +140,20 @@ class Writer:
                 waiting.future.set_exception(_unavailable(self.trouble, error))
             return
         self.trouble, self._dirty = "", True
+        if self._refused(group):
+            return
         for waiting, (result, failure) in zip(group, outcomes, strict=True):
             if failure is None:
                 waiting.future.set_result(result)
             else:
                 waiting.future.set_exception(failure)
+
+    def _refused(self, group: list[_Waiting]) -> bool:
+        """Whether all of it was, since the file is not in its place."""
+        if trouble := self._misplaced():
+            for waiting in group:
+                waiting.future.set_exception(StoreUnavailable(trouble))
+        return bool(trouble)
 
     def _transact(self, group: list[_Waiting]) -> list[tuple[Any, BaseException | None]]:
         with self._engine.connect() as connection:

@@ -5,7 +5,7 @@
     <path>/<task>/champion.json       which adapter that is, written last
 
 Each change is one rename, so a reader sees the old champion or the new one, never half. Former champions stay, `keep`
-of them, for readers that still hold them open.
+of them, for readers that still hold them open. A task's folder is released into by one daemon at a time.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from pathlib import Path
 
 from daemon.release.contract import Changes, ReleaseOutcome, Site, Target, Wanted
 from daemon.release.names import ENGINE_NAME, engine_name, folder_name
+from storage.errors import FolderLocked
+from storage.lockfile import FileLock, lock_folder
 from storage.records import AdaptdError
 from storage.records.settings import Settings as BaseSettings
 from storage.records.settings import setting
@@ -44,24 +46,34 @@ class DirectoryTarget:
         self._root = root
         self._keep = keep
         self._changes = Changes(NAME)
+        self._locks: dict[Path, FileLock] = {}
 
     def reconcile(self, wanted: Sequence[Wanted]) -> tuple[ReleaseOutcome, ...]:
         return tuple(self._release(one) for one in wanted if one.role == "champion")
 
     def close(self) -> None:
-        """Nothing is held open."""
+        for lock in self._locks.values():
+            lock.release()
+        self._locks.clear()
 
     def _release(self, wanted: Wanted) -> ReleaseOutcome:
         place = self._root / folder_name(wanted.adapter.task)
         try:
+            self._own(place)
             if not _is_current(place, wanted):
                 self._publish(place, wanted)
         except OSError as error:
             why = f"{place} cannot be written ({error.strerror}); give adaptd the right to write there, or free space"
             return self._changes.outcome(wanted, "failed", why)
-        except FilesDiffer as error:
+        except (FilesDiffer, FolderLocked) as error:
             return self._changes.outcome(wanted, "failed", str(error))
         return self._changes.outcome(wanted, "serving", f"{place}/current")
+
+    def _own(self, place: Path) -> None:
+        """Held until `close`: two daemons with a task of one name would take turns. Raises FolderLocked, OSError."""
+        if place not in self._locks:
+            place.mkdir(parents=True, exist_ok=True)
+            self._locks[place] = lock_folder(place, "release.directory.path")
 
     def _publish(self, place: Path, wanted: Wanted) -> None:
         place.mkdir(parents=True, exist_ok=True)

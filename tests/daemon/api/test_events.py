@@ -216,3 +216,17 @@ def test_a_daemon_without_an_http_source_says_how_to_get_one(tmp_path: Path) -> 
         answer = client.post("/v1/events", json=fresh())
         assert answer.status_code == 403
         assert "add `- {type: http}` to `sources:`" in answer.json()["error"]
+
+
+def test_events_are_refused_while_the_store_is_not_in_its_place(tmp_path: Path) -> None:
+    with app_in_thread(write_yaml(tmp_path, {})) as (app, client):
+        assert client.post("/v1/events", json=wire("before")).json()["stored"] == 1
+        app.store.path.rename(tmp_path / "away")
+        (reason,) = client.get("/readyz").json()["not_ready"]
+        assert reason.startswith(f"the store cannot be written: the store {app.store.path} is gone")
+        refused = client.post("/v1/events", json=wire("during"))
+        assert refused.status_code == 503
+        assert "put the file back" in refused.json()["error"]
+        (tmp_path / "away").rename(app.store.path)
+        assert client.get("/readyz").is_success
+        assert client.post("/v1/events", json=wire("during")).json()["stored"] == 1

@@ -69,6 +69,17 @@ def test_a_second_daemon_on_one_store(tmp_path: Path, daemon: Daemon) -> None:
     assert daemon.client.post("/v1/events", json=wire("still-taken")).json()["stored"] == 1
 
 
+def test_a_second_daemon_on_one_artifacts_folder(tmp_path: Path, daemon: Daemon) -> None:
+    artifacts = daemon.config.parent / "artifacts"
+    port = artifacts / "engine" / "port"
+    port.parent.mkdir(exist_ok=True)
+    port.write_text("1")
+    line = told(tmp_path, *light(tmp_path, {"storage": {"artifacts": str(artifacts)}}), code=5)
+    assert f"storage.artifacts: {artifacts} is in use by process {daemon.process.pid}; stop it" in line
+    assert port.read_text() == "1"
+    assert adaptd("doctor", "--config", daemon.config, "--json", cwd=tmp_path).stdout.count('"artifacts"') == 1
+
+
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     line = told(tmp_path, *light(tmp_path, {"storage": {"url": "sqlite:///file/adaptd.db"}}), code=5)

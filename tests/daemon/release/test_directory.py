@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,10 @@ def out(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def target(out: Path) -> DirectoryTarget:
-    return DirectoryTarget(out, keep=1)
+def target(out: Path) -> Iterator[DirectoryTarget]:
+    target = DirectoryTarget(out, keep=1)
+    yield target
+    target.close()
 
 
 def test_the_champions_files_are_behind_the_current_link(target: DirectoryTarget, out: Path, tmp_path: Path) -> None:
@@ -57,6 +60,20 @@ def test_rolling_back_to_the_base_takes_the_link_away(target: DirectoryTarget, o
     assert (said["adapter"], said["folder"]) == ("erd@v0", None)
 
 
+def test_a_task_is_released_into_a_folder_by_one_daemon_at_a_time(
+    target: DirectoryTarget, out: Path, tmp_path: Path
+) -> None:
+    target.reconcile([wanted(tmp_path, 1)])
+    other = DirectoryTarget(out, keep=1)
+    here, elsewhere = other.reconcile([wanted(tmp_path, 2), wanted(tmp_path, 1, task="mail")])
+    assert (here.state, elsewhere.state) == ("failed", "serving")
+    assert f"release.directory.path: {out}/erd is in use by process {os.getpid()}" in here.reason
+    assert json.loads((out / "erd/champion.json").read_text())["adapter"] == "erd@v1"
+    target.close()
+    assert other.reconcile([wanted(tmp_path, 2)])[0].state == "serving"
+    other.close()
+
+
 def test_files_that_are_not_the_registrys_are_not_released(target: DirectoryTarget, out: Path, tmp_path: Path) -> None:
     target.reconcile([wanted(tmp_path, 1)])
     second = wanted(tmp_path, 2)
@@ -79,7 +96,7 @@ def test_half_a_copy_of_a_killed_daemon_is_swept_and_done_again(
     (outcome,) = target.reconcile([one])
     assert outcome.state == "serving"
     assert (folder / FILES[1]).is_file()
-    assert not list((out / "erd").glob(".*"))
+    assert not list((out / "erd").glob(".*.half"))
 
 
 def test_a_place_that_cannot_be_written_is_said(out: Path, tmp_path: Path) -> None:
