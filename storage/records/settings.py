@@ -8,6 +8,7 @@ Each room keeps its own Settings beside its code; `daemon.config` only composes 
 from __future__ import annotations
 
 import re
+from math import isfinite
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -19,9 +20,9 @@ _BYTES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
 
 class Settings(BaseModel):
-    """Frozen, and a key it does not know is an error rather than a silence."""
+    """Frozen; a key it does not know is an error rather than a silence, and so is a number that is none (.inf, .nan)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def setting(default: Any = ..., *, doc: str, live: bool = True, unit: str = "", **limits: Any) -> Any:
@@ -50,7 +51,10 @@ def parse_size_bytes(value: Any) -> Any:
     found = re.fullmatch(_SIZE, value.strip())
     if not found:
         raise ValueError(f"{value!r} is not a size; write a number and one of B KiB MiB GiB TiB, such as 2GiB")
-    return int(float(found[1]) * _BYTES[found[2]])
+    size = float(found[1]) * _BYTES[found[2]]
+    if not isfinite(size):
+        raise ValueError("more bytes than a number can say; write a smaller one, such as 2GiB")
+    return int(size)
 
 
 def _or_text(kind: str, pattern: str) -> WithJsonSchema:

@@ -140,6 +140,29 @@ def test_wrong_values_say_what_they_are_and_what_fits(file: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("number", [".inf", "-.inf", ".nan"])
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("updates: {{sft: {{learning_rate: {}}}}}", "updates.sft.learning_rate"),
+        ("updates: {{max_retention_kl: {}}}", "updates.max_retention_kl"),
+        ("updates: {{sft: {{min_signal: {}}}}}", "updates.sft.min_signal"),
+        ("updates: {{off_policy: {{solved_margin: {}}}}}", "updates.off_policy.solved_margin"),
+        ("rewards: {{half_life: {}}}", "rewards.half_life"),
+        ("tasks: {{erd: {{gate: {{max_kl: {}}}}}}}", "tasks.erd.gate.max_kl"),
+    ],
+)
+def test_what_is_no_finite_number_is_refused(file: Path, text: str, where: str, number: str) -> None:
+    (line,) = faults(file, text.format(number))
+    assert line.startswith(f"adaptd.yaml:1: {where}: ")
+    assert "finite number" in line
+
+
+def test_a_size_beyond_all_numbers_is_refused(file: Path) -> None:
+    (line,) = faults(file, f"limits: {{max_bytes: {'9' * 400}TiB}}")
+    assert line.startswith("adaptd.yaml:1: limits.max_bytes: more bytes than a number can say")
+
+
 def test_settings_that_contradict_each_other_are_said_without_repeating_them_all(file: Path) -> None:
     assert faults(file, "batching:\n  min: 50\n  max: 20\n") == [
         "adaptd.yaml:1: batching: batching.max (20) is below batching.min (50); raise max or lower min"
