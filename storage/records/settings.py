@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 _DURATION = r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)"
 _SIZE = r"(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|TiB)"
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+LONGEST_S = 100 * 365 * 86400.0  # no setting means more, and times of day cannot be reckoned with far more
 _BYTES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
 
@@ -57,10 +58,15 @@ def parse_size_bytes(value: Any) -> Any:
     return int(size)
 
 
-def _or_text(kind: str, pattern: str) -> WithJsonSchema:
+def _or_text(kind: str, pattern: str, **limits: float) -> WithJsonSchema:
     text = {"type": "string", "pattern": f"^\\s*{pattern}\\s*$"}
-    return WithJsonSchema({"anyOf": [{"type": kind, "minimum": 0}, text]})
+    return WithJsonSchema({"anyOf": [{"type": kind, "minimum": 0, **limits}, text]})
 
 
-DurationS = Annotated[float, BeforeValidator(parse_duration_s), Field(ge=0), _or_text("number", _DURATION)]
+DurationS = Annotated[
+    float,
+    BeforeValidator(parse_duration_s),
+    Field(ge=0, le=LONGEST_S),
+    _or_text("number", _DURATION, maximum=LONGEST_S),
+]
 SizeBytes = Annotated[int, BeforeValidator(parse_size_bytes), Field(ge=0), _or_text("integer", _SIZE)]

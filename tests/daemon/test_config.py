@@ -163,6 +163,29 @@ def test_a_size_beyond_all_numbers_is_refused(file: Path) -> None:
     assert line.startswith("adaptd.yaml:1: limits.max_bytes: more bytes than a number can say")
 
 
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        ("updates.seed", "99999999999999999999"),
+        ("updates.seed", "-1"),
+        ("updates.time_limit", "0s"),
+        ("updates.heartbeat_limit", "0s"),
+        ("updates.checkpoint_every", "0s"),
+        ("engine.start_timeout", "0s"),
+        ("release.engine.timeout", "0s"),
+        ("gateway.timeout", "0s"),
+        ("gateway.max_body_bytes", "0"),
+        ("gateway.record_queue_bytes", "0B"),
+        ("limits.max_bytes", "0"),
+        ("rewards.max_age", "0s"),
+        ("rewards.settle", "36501d"),  # a time so long ago cannot be reckoned with, some way above
+    ],
+)
+def test_what_nothing_could_work_with_is_refused(file: Path, where: str, value: str) -> None:
+    (line,) = faults(file, "", [f"{where}={value}"])
+    assert line.startswith(f"--set {where}={value}: {where}: Input should be ")
+
+
 def test_settings_that_contradict_each_other_are_said_without_repeating_them_all(file: Path) -> None:
     assert faults(file, "batching:\n  min: 50\n  max: 20\n") == [
         "adaptd.yaml:1: batching: batching.max (20) is below batching.min (50); raise max or lower min"
