@@ -21,7 +21,7 @@ _BYTES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
 
 class Settings(BaseModel):
-    """Frozen; a key it does not know is an error rather than a silence, and so is a number that is none (.inf, .nan)."""
+    """Frozen; a key it does not know is an error rather than a silence, and so is .inf or .nan."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

@@ -227,6 +227,24 @@ def test_a_task_that_no_event_could_name_is_refused(file: Path) -> None:
     ]
 
 
+def test_one_port_for_api_and_gateway_is_refused_with_both_places(file: Path) -> None:
+    text = "api:\n  port: 8800\ngateway:\n  enabled: true\n  port: 8800\n"
+    assert faults(file, text) == [
+        f"adaptd.yaml:5: gateway.port: 8800 is api.port too ({file}:2); give each a port of its own"
+    ]
+    assert faults(file, "gateway: {enabled: true}\napi: {port: 8713}\n") == [
+        "adaptd.yaml:2: api.port: 8713 is gateway.port too (its default); give each a port of its own"
+    ]
+    assert faults(file, text, ["api.host=0.0.0.0", "gateway.port=8800"]) == [
+        f"--set gateway.port=8800: gateway.port: 8800 is api.port too ({file}:2); give each a port of its own"
+    ]
+
+
+@pytest.mark.parametrize("change", ["gateway.enabled=false", "gateway.host=127.0.0.2", "gateway.port=8801"])
+def test_one_port_may_stand_twice_where_both_can_have_it(file: Path, change: str) -> None:
+    assert read(file, "api: {port: 8800}\ngateway: {enabled: true, port: 8800}\n", [change])
+
+
 def test_an_unknown_validator_says_which_there_are(file: Path) -> None:
     (line,) = faults(file, "tasks:\n  erd: {validator: mermaid}\n")
     assert line.startswith("adaptd.yaml:2: tasks.erd.validator: there is no validator 'mermaid'")
