@@ -15,7 +15,6 @@ from learners.validators import Validated, Validator, ValidatorUnavailable, open
 from learners.validators import http as module
 from tests.learners.validators.score_service import ScoreService
 
-
 NO_ADDRESSES = ["localhost:9000", "ftp://host/", "http://", "//host", "http://999.1.1.1/"]
 
 
