@@ -14,6 +14,7 @@ from daemon.doctor.model import check_model
 from daemon.doctor.network import check_network
 from daemon.doctor.places import check_places
 from daemon.doctor.services import check_services
+from daemon.doctor.tasks import check_tasks
 from daemon.reload import ConfigSource
 
 __all__ = ["Check", "examine"]
@@ -26,5 +27,5 @@ def examine(source: ConfigSource) -> list[Check]:
     found += lines
     if config is not None:
         found += check_places(config) + check_model(config) + check_network(config) + check_services(config)
-        found += check_gate(config)
+        found += check_tasks(config) + check_gate(config)
     return found
