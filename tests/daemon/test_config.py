@@ -195,6 +195,26 @@ def test_settings_that_contradict_each_other_are_said_without_repeating_them_all
     ]
 
 
+def test_a_contradiction_is_blamed_on_the_flags_that_make_it(file: Path) -> None:
+    text, words = "batching:\n  min: 10\n", "batching.max (20) is below batching.min (100); raise max or lower min"
+    both = ["batching.min=100", "batching.max=20", "batching.max_wait=1h"]
+    assert faults(file, text, both) == [f"--set batching.min=100, --set batching.max=20: batching: {words}"]
+    (line,) = faults(file, "batching: {min: 100}\n", ["batching.max=20"])
+    assert line.startswith("--set batching.max=20: batching: ")
+    (line,) = faults(file, "batching: {min: 100, max: 20}\n", ["batching.max_wait=1h"])
+    assert line.startswith("adaptd.yaml:1: batching: ")
+
+
+def test_a_list_that_is_none_is_called_a_list(file: Path) -> None:
+    (line,) = faults(file, f"sources:\n  - {KAFKA.replace('[feedback]', 'feedback')}}}\n")
+    assert line == "adaptd.yaml:2: sources.0.topics: Input should be a valid list (it is 'feedback')"
+
+
+def test_null_stands_for_never(file: Path) -> None:
+    text = "updates: {off_policy: {solved_margin: null, stale_margin: null, superseded_after: null}}"
+    assert set(read(file, text).updates.off_policy.model_dump().values()) == {None}
+
+
 def test_one_try_shows_every_fault_in_the_order_of_the_file(file: Path) -> None:
     text = f"""\
         watch: {{rollback: auto}}
