@@ -38,6 +38,7 @@ MAX_CHARS: Final = 200_000
 MAX_DEPTH: Final = 64
 
 Schema = Mapping[str, Any] | bool
+_WITHOUT_AN_INSIDE: Final[tuple[Any, ...]] = (None, {}, [], "", 0)
 
 
 class UnusableSchemaError(AdaptdError):
@@ -196,7 +197,7 @@ def _compiled(schema: Schema, where: str) -> SchemaValidator:
 def _refuse_circles(validator: SchemaValidator, where: str) -> None:
     """A schema that is about itself, such as {"$ref": "#"}, has no end even for values without an inside."""
     try:
-        for value in (None, {}, [], "", 0):
+        for value in _WITHOUT_AN_INSIDE:
             for _ in validator.iter_errors(value):  # all of them: the first might come before the circle
                 pass
     except RecursionError as problem:
