@@ -25,6 +25,7 @@ from .cleaning import (
 )
 from .errors import Unreadable
 from .events import AnyWire, LimitSettings, WireRating, WireRetraction, WireValidation
+from .reasons import known_fields
 from .signals import signal_of
 from .similarity import SimilaritySettings
 
@@ -50,7 +51,7 @@ def canonical(
     context = {**(wire.model_extra or {}), **(wire.context or {})}  # where both say a key, the context does
     messages = _messages(wire, limits)
     if size_bytes > limits.max_text_chars:
-        _check_texts(messages, wire.response, limits)
+        _check_texts(wire, messages, limits)
     body = body_of(wire, limits)
     interaction_id, self_contained = _interaction_of(wire, task, messages, body)
     sampling = _loose(wire.sampling, "sampling", limits) if wire.sampling else None
@@ -86,8 +87,13 @@ def canonical(
 
 
 def check_nul(wire: AnyWire) -> None:
-    """Raises Unreadable (`clean`) when any text of the message holds NUL. Slow: ask only where NUL may be."""
-    check_no_nul(wire.model_dump(by_alias=True))
+    """Raises Unreadable (`clean`) when any text of the message holds NUL. Slow: ask only where NUL may be.
+
+    It names the field, unless the sender made it up: that may be user text as well.
+    """
+    for field, value in wire.model_dump(by_alias=True).items():
+        known = field in known_fields()
+        check_no_nul(value if known else (field, value), field if known else "")
 
 
 def retraction_key(event_id: str) -> str:
@@ -147,10 +153,11 @@ def _messages(wire: AnyWire, limits: LimitSettings) -> tuple[Message, ...]:
     return canonical_messages(None, wire.messages)
 
 
-def _check_texts(messages: tuple[Message, ...], response: str | None, limits: LimitSettings) -> None:
+def _check_texts(wire: AnyWire, messages: tuple[Message, ...], limits: LimitSettings) -> None:
+    asked = "messages" if wire.prompt is None else "prompt"
     for message in messages:
-        check_text(message.content, "messages", limits.max_text_chars)
-    check_text(response or "", "response", limits.max_text_chars)
+        check_text(message.content, asked, limits.max_text_chars)
+    check_text(wire.response or "", "response", limits.max_text_chars)
 
 
 def _interaction_of(wire: AnyWire, task: str, messages: tuple[Message, ...], body: Body) -> tuple[str, bool]:

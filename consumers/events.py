@@ -24,7 +24,7 @@ SCHEMA = 1
 class LimitSettings(Settings):
     """How big one message may be. What is over a limit is a dead letter, from every source."""
 
-    max_bytes: SizeBytes = setting(2**20, doc="bytes of one message")
+    max_bytes: SizeBytes = setting(2**20, doc="bytes of one message", ge=256)
     max_depth: int = setting(16, doc="levels of nested objects and lists in one message", unit="levels", ge=4, le=100)
     max_text_chars: int = setting(
         200_000, doc="characters of one text (prompt, response, correction...)", unit="characters", ge=1

@@ -71,11 +71,10 @@ def why_not_json(data: bytes, limits: LimitSettings) -> str:
         return "empty"
     try:
         value: Any = json.loads(data.decode())
-        json.dumps(value, ensure_ascii=False).encode()
+        if _holds_surrogate(value):
+            return _of_field(value, "a lone surrogate")
     except UnicodeDecodeError:
         return "not UTF-8"
-    except UnicodeEncodeError:
-        return "a lone surrogate"
     except json.JSONDecodeError:
         return "not JSON"
     except ValueError:
@@ -83,3 +82,18 @@ def why_not_json(data: bytes, limits: LimitSettings) -> str:
     except RecursionError:
         pass
     return f"nested deeper than {limits.max_depth}"
+
+
+def _of_field(value: Any, words: str) -> str:
+    """The first field of the wire that holds a lone surrogate, before the words; the words alone where none does."""
+    fields = value.items() if isinstance(value, dict) else ()
+    place = next((field for field, item in fields if field in known_fields() and _holds_surrogate(item)), "")
+    return f"{place}: {words}" if place else words
+
+
+def _holds_surrogate(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False

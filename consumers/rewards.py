@@ -30,7 +30,9 @@ class RewardSettings(Settings):
         8.0, doc="how sharply the reward turns around the midpoint", unit="factor", ge=0.01, le=100
     )
     half_life: DurationS = setting(30 * _DAY_S, doc="after this long, feedback counts half", gt=0)
-    max_age: DurationS = setting(365 * _DAY_S, doc="feedback older than this is aged out: not learned from any more")
+    max_age: DurationS = setting(
+        365 * _DAY_S, doc="feedback older than this is aged out: not learned from any more", gt=0
+    )
     aggregate: Aggregate = setting("last", doc="which of several ratings, thumbs and validations of one answer counts")
     settle: DurationS = setting(
         600.0, doc="wait this long after the last feedback on an answer before learning from it"

@@ -229,7 +229,7 @@ def load(
         others = Fault.all_of(error, Config)
         faults += [fault for fault in others if not (fault.where[:1] == ("sources",) and len(fault.where) > 1)]
         raise ConfigError(describe(faults, layers)) from None
-    faults += _address_faults(config) + _task_faults(config)
+    faults += _address_faults(config) + _port_faults(config, layers) + _task_faults(config)
     if faults:
         raise ConfigError(describe(faults, layers))
     return config
@@ -287,6 +287,22 @@ def _address_faults(config: Config) -> list[Fault]:
     except StorageError as error:
         return [Fault(("storage", "url"), str(error).removeprefix("storage.url: "))]
     return []
+
+
+def _port_faults(config: Config, layers: Layers) -> list[Fault]:
+    """The gateway is a process of its own: it would be started again and again, and never get the API's port."""
+    api, gateway = config.api, config.gateway
+    if not gateway.enabled or gateway.port != api.port or not _share_an_address(gateway.host, api.host):
+        return []
+    where = ("gateway", "port") if layers.given_at(("gateway", "port")) else ("api", "port")
+    (other,) = {"api", "gateway"} - {where[0]}
+    origin = layers.given_at((other, "port")) or "its default"
+    return [Fault(where, f"{api.port} is {other}.port too ({origin}); give each a port of its own")]
+
+
+def _share_an_address(one: str, other: str) -> bool:
+    hosts = {"127.0.0.1" if host == "localhost" else host for host in (one, other)}
+    return len(hosts) == 1 or not hosts.isdisjoint({"", "0.0.0.0", "::"})
 
 
 def _task_faults(config: Config) -> list[Fault]:

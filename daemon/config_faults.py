@@ -62,7 +62,7 @@ def describe(faults: list[Fault], layers: Layers) -> str:
     """Every fault on a line of its own, in the order of the file."""
     lines = []
     for fault in faults:
-        line, origin = layers.origin_of(fault.where)
+        line, origin = layers.origin_of(fault.where, fault.what)
         where = ".".join(map(str, fault.where))
         lines.append((line, where, ": ".join(part for part in (origin, where, fault.what) if part)))
     return "\n".join(text for _, _, text in sorted(lines))
@@ -135,7 +135,8 @@ def _words(found: list[dict[str, Any]], model: type[BaseModel]) -> str:
     if first["type"] == "missing":
         return "missing; it has no default"
     value = first["input"]
-    words = " or ".join(dict.fromkeys(each["msg"].removeprefix("Value error, ") for each in found))
+    said_of = (each["msg"].removeprefix("Value error, ").replace("valid tuple", "valid list") for each in found)
+    words = " or ".join(dict.fromkeys(said_of))
     said = isinstance(value, dict | list | BaseModel) or repr(value) in words
     return words if said else f"{words} (it is {value!r:.80})"
 

@@ -5,6 +5,7 @@ Remembers which key came from where, so that a fault can name the line, the vari
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,11 +42,16 @@ class Layers:
         inner[keys[-1]] = value
         self.origins[tuple(keys)] = origin
 
-    def origin_of(self, where: Where) -> tuple[int, str]:
-        """The line (0 for none) and the words that say where `where` was given."""
+    def origin_of(self, where: Where, what: str = "") -> tuple[int, str]:
+        """The line (0 for none) and the words that say where `where` was given.
+
+        `what` is wrong with it: of a whole section, the keys that it names may come from flags or variables.
+        """
         for count in range(len(where), 0, -1):
             if (origin := self.origins.get(where[:count])) is not None:
                 return 0, origin
+        if named := [origin for keys, origin in self.origins.items() if _is_named(keys, where, what)]:
+            return 0, ", ".join(named)
         line = line_of(self.places, where)
         below = [origin for keys, origin in self.origins.items() if where and keys[: len(where)] == where]
         if not line and below:
@@ -64,6 +70,11 @@ class Layers:
             except (KeyError, IndexError, TypeError):
                 return ""
         return f"{self.path}:{line_of(self.places, where)}"
+
+
+def _is_named(keys: Where, section: Where, what: str) -> bool:
+    inside = section and keys[: len(section)] == section
+    return bool(inside) and re.search(rf"\b{re.escape(str(keys[-1]))}\b", what) is not None
 
 
 def read_layers(

@@ -36,9 +36,10 @@ class ConfigError(DaemonError):
 
 
 class PortInUse(ConfigError):
-    """Another process listens where adaptd should.
+    """Another process listens where adaptd should, or the address is none of this machine's.
 
-    To do: stop it, or set `api.port` or `gateway.port` to a free one.
+    To do: stop it, or set `api.port` or `gateway.port` to a free one; for an address, correct `api.host` or
+    `gateway.host`.
 
     Shows as: its exit code alone.
     """

@@ -29,7 +29,7 @@ class EngineSettings(Settings):
     max_adapters: int = setting(
         8, doc="Adapters that the local engine holds at once.", unit="adapters", live=False, ge=2
     )
-    start_timeout: DurationS = setting(180.0, doc="How long the engine may take to load the base.", live=False)
+    start_timeout: DurationS = setting(180.0, doc="How long the engine may take to load the base.", live=False, ge=1)
 
 
 def _with_every_learner(settings: type[Settings]) -> type[Settings]:
@@ -53,8 +53,10 @@ class UpdateSettings(Settings):
         "for tests.",
     )
     max_running: int = setting(1, doc="Updates that may train at the same time, over all tasks.", unit="updates", ge=1)
-    time_limit: DurationS = setting(7200.0, doc="An attempt that takes longer is killed and retried.")
-    heartbeat_limit: DurationS = setting(60.0, doc="A worker silent for longer is killed and retried.")
+    time_limit: DurationS = setting(7200.0, doc="An attempt that takes longer is killed and retried.", ge=10)
+    heartbeat_limit: DurationS = setting(
+        60.0, doc="A worker silent for longer is killed and retried; each says every second that it lives.", ge=5
+    )
     max_attempts: int = setting(3, doc="Crashed tries before the batch is set aside.", unit="attempts", ge=1)
     threads: int = setting(2, doc="CPU threads of one training worker.", unit="threads", ge=1)
     start: Literal["auto", "base", "champion"] = setting(
@@ -62,7 +64,9 @@ class UpdateSettings(Settings):
     )
     start_budget: DurationS = setting(600.0, doc="How long training from the base on everything learned may take.")
     checkpoint_every: DurationS = setting(
-        60.0, doc="A training worker keeps a checkpoint this often, from which an update goes on that a crash ended."
+        60.0,
+        doc="A training worker keeps a checkpoint this often, from which an update goes on that a crash ended.",
+        ge=1,
     )
     max_retention_kl: float = setting(
         8.0,
@@ -71,7 +75,7 @@ class UpdateSettings(Settings):
         unit="nats a token",
         gt=0,
     )
-    seed: int = setting(0, doc="Seed of training; each update adds its number.", unit="seed")
+    seed: int = setting(0, doc="Seed of training; each update adds its number.", unit="seed", ge=0, le=2**31 - 1)
     sft: SftSettings = setting(SftSettings(), doc="Supervised fine-tuning.")
     dpo: DpoSettings = setting(DpoSettings(), doc="Learning from preferences.")
     kto: KtoSettings = setting(KtoSettings(), doc="Learning from single judgements.")

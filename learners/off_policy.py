@@ -25,19 +25,19 @@ class OffPolicySettings(Settings):
     solved_margin: float | None = setting(
         0.5,
         doc="A pair is left to replay where the champion holds the chosen text so much likelier than the rejected one; "
-        "none: never.",
+        "null: never.",
         unit="nats a token",
         ge=0,
     )
     stale_margin: float | None = setting(
         1.0,
         doc="A disliked or rejected text is dropped where the champion holds it so much less likely than the base "
-        "does; none: never.",
+        "does; null: never.",
         unit="nats a token",
         ge=0,
     )
     superseded_after: int | None = setting(
-        10, doc="Disliked and rejected texts of an adapter with more successors are dropped; none: never.",
+        10, doc="Disliked and rejected texts of an adapter with more successors are dropped; null: never.",
         unit="adapters", ge=1,
     )  # fmt: skip
 

@@ -17,21 +17,21 @@ def check_text(text: str, field: str, max_chars: int) -> None:
         raise Unreadable(f"{field}: {len(text)} characters, more than {max_chars}", "clean")
 
 
-def check_no_nul(value: Any) -> None:
-    """Raises Unreadable (`clean`) when a string anywhere in plain JSON data, keys too, holds NUL.
+def check_no_nul(value: Any, field: str = "") -> None:
+    """Raises Unreadable (`clean`), naming the field, when a string anywhere in plain JSON data, keys too, holds NUL.
 
     Recursive: call it after the depth has been checked.
     """
     if isinstance(value, str):
         if "\0" in value:
-            raise Unreadable("NUL in a text", "clean")
+            raise Unreadable(f"{field}: NUL in a text" if field else "NUL in a text", "clean")
     elif isinstance(value, dict):
         for key, item in value.items():
-            check_no_nul(key)
-            check_no_nul(item)
+            check_no_nul(key, field)
+            check_no_nul(item, field)
     elif isinstance(value, list | tuple):
         for item in value:
-            check_no_nul(item)
+            check_no_nul(item, field)
 
 
 def check_loose(value: Any, field: str, depth: int, max_depth: int) -> None:

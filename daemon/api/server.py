@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 
@@ -23,13 +24,18 @@ def bind(host: str, port: int, key: str) -> socket.socket:
     try:
         listener.bind((host, port))
         listener.listen(128)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         listener.close()
-        raise PortInUse(
-            f"cannot listen on {host}:{port} ({error.strerror or error}); "
-            f"stop what uses that port (is adaptd running already?), or set `{key}` to a free one"
-        ) from None
+        why = getattr(error, "strerror", None) or str(error)
+        raise PortInUse(f"cannot listen on {host}:{port} ({why}); {_remedy(error, key)}") from None
     return listener
+
+
+def _remedy(error: Exception, key: str) -> str:
+    unknown = isinstance(error, socket.gaierror | UnicodeError)
+    if unknown or (isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL):
+        return f"set `{key.replace('.port', '.host')}` to an address of this machine, such as 127.0.0.1"
+    return f"stop what uses that port (is adaptd running already?), or set `{key}` to a free one"
 
 
 class ApiServer:

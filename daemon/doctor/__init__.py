@@ -13,6 +13,8 @@ from daemon.doctor.gate import check_gate
 from daemon.doctor.model import check_model
 from daemon.doctor.network import check_network
 from daemon.doctor.places import check_places
+from daemon.doctor.services import check_services
+from daemon.doctor.tasks import check_tasks
 from daemon.reload import ConfigSource
 
 __all__ = ["Check", "examine"]
@@ -24,5 +26,6 @@ def examine(source: ConfigSource) -> list[Check]:
     config, lines = check_config(source)
     found += lines
     if config is not None:
-        found += check_places(config) + check_model(config) + check_network(config) + check_gate(config)
+        found += check_places(config) + check_model(config) + check_network(config) + check_services(config)
+        found += check_tasks(config) + check_gate(config)
     return found

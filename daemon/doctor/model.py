@@ -11,6 +11,7 @@ from learners.architectures import check_architecture
 from learners.base import find_base, find_sentence_model
 from learners.errors import EmbeddingsMissing, LearnerError
 from learners.quantization import check_quantization
+from learners.targets import check_targets
 
 
 def check_model(config: Config) -> list[Check]:
@@ -20,6 +21,7 @@ def check_model(config: Config) -> list[Check]:
             return [fail("base model", f"{folder}: {', '.join(unreadable)} cannot be read; correct the rights")]
         kind = check_architecture(folder)
         check_quantization(config.model.quantization)
+        check_targets(folder, config.model.lora.target_modules)
     except (LearnerError, OSError) as error:
         return [fail("base model", f"{str(error).rstrip('.')}; a daemon with --role intake,api needs none")]
     return [ok("base model", f"{folder}{f', {kind}' if kind else ''}, {_size(folder)}"), _sentence_model(config)]

@@ -45,7 +45,7 @@ def _status(config: Config) -> dict[str, object] | None:
     try:
         answer = httpx.get(f"{url}/v1/status", timeout=ASK_TIMEOUT_S, trust_env=False)
         found = answer.json()
-    except (httpx.HTTPError, ValueError):
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError):  # ValueError: no JSON, or a host that is no name
         return None
     return found if isinstance(found, dict) and "roles" in found else None
 

@@ -20,7 +20,7 @@ TOO_LITTLE_BYTES = 100 * 2**20
 
 def check_places(config: Config) -> list[Check]:
     store, artifacts = sqlite.path_of(config.storage.url), Path(config.storage.artifacts)
-    found = [_sqlite(), _store(config.storage.url, store), _artifacts(artifacts)]
+    found = [_sqlite(), _store(config.storage.url, store), _artifacts(artifacts), *_released(config)]
     return found + [_disk(folder) for folder in dict.fromkeys([nearest(store.parent), nearest(artifacts)])]
 
 
@@ -48,6 +48,18 @@ def _artifacts(folder: Path) -> Check:
     if why := why_unwritable(folder):
         return fail("artifacts", f"{folder} cannot be written: {why}; correct storage.artifacts or the folder's rights")
     return ok("artifacts", f"{folder}" + ("" if folder.is_dir() else " is not there yet; the daemon makes it"))
+
+
+def _released(config: Config) -> list[Check]:
+    folder = config.release.directory.path
+    if "directory" not in config.release.targets:
+        return []
+    if why := why_unwritable(folder):
+        remedy = "correct release.directory.path or the folder's rights"
+        return [fail("release directory", f"{folder} cannot be written: {why}; {remedy}")]
+    return [
+        ok("release directory", f"{folder}" + ("" if folder.is_dir() else " is not there yet; the daemon makes it"))
+    ]
 
 
 def _disk(folder: Path) -> Check:

@@ -16,12 +16,12 @@ class GatewaySettings(Settings):
     record: Literal["background", "sync"] = setting(
         "background", doc="whether an answer waits until its interaction is stored (sync) or not", live=False
     )
-    timeout: DurationS = setting(120.0, doc="longest time that a request may take", live=False)
+    timeout: DurationS = setting(120.0, doc="longest time that a request may take", live=False, gt=0)
     max_in_flight: int = setting(
         256, doc="requests answered at once; more are asked to come again", unit="requests", ge=1, live=False
     )
-    max_body_bytes: SizeBytes = setting(2**20, doc="bytes of one request", live=False)
+    max_body_bytes: SizeBytes = setting(2**20, doc="bytes of one request", live=False, ge=128)
     record_queue: int = setting(
         10_000, doc="interactions that may wait to be recorded", unit="interactions", ge=1, live=False
     )
-    record_queue_bytes: SizeBytes = setting(64 * 2**20, doc="bytes that may wait to be recorded", live=False)
+    record_queue_bytes: SizeBytes = setting(64 * 2**20, doc="bytes that may wait to be recorded", live=False, ge=1024)

@@ -40,7 +40,7 @@ class Settings(BaseSettings):
         unit="nats a token",
         gt=0,
     )
-    timeout: DurationS = setting(60.0, doc="longest wait for one answer of the engine, loading included")
+    timeout: DurationS = setting(60.0, doc="longest wait for one answer of the engine, loading included", gt=0)
 
 
 def open_target(settings: Settings, site: Site) -> Target:

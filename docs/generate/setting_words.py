@@ -13,7 +13,7 @@ from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 from docs.generate.markdown import code
-from storage.records.settings import parse_duration_s, parse_size_bytes
+from storage.records.settings import LONGEST_S, parse_duration_s, parse_size_bytes
 
 _PLAIN = {bool: "true or false", int: "whole number", float: "number", str: "text", Path: "path", datetime: "time"}
 _BOUNDS = (("ge", "at least"), ("gt", "above"), ("le", "at most"), ("lt", "below"))
@@ -63,9 +63,15 @@ def _kind(field: FieldInfo) -> str:
 def _bound(field: FieldInfo, name: str, words: str) -> str:
     found = [getattr(part, name) for part in field.metadata if getattr(part, name, None) is not None]
     kind = _kind(field)
-    if not found or (kind and name == "ge" and max(found) == 0):  # that every duration and size is at least 0
+    if not found or (
+        kind and (name, max(found)) in (("ge", 0), ("le", LONGEST_S))
+    ):  # what bounds every duration and size
         return ""
-    return f"{words} {_scaled(float(max(found)), _UNITS[kind]) if kind else f'{max(found):g}'}"
+    return f"{words} {_scaled(float(max(found)), _UNITS[kind]) if kind else _number(max(found))}"
+
+
+def _number(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"
 
 
 def _parts(annotation: Any) -> list[Any]:

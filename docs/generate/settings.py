@@ -23,8 +23,8 @@ INTRODUCTION = """
 (`ADAPTD_BATCHING__MIN=30`) and flags (`--set batching.min=30`). A key that is not on this page is an error that names
 its line. Every fault is said at once.
 
-- Durations are a number and one of `ms s m h d w`, such as `10m`; sizes a number and one of `B KiB MiB GiB TiB`. A
-  number alone is seconds or bytes.
+- Durations are a number and one of `ms s m h d w`, such as `10m`, up to 100 years; sizes a number and one of
+  `B KiB MiB GiB TiB`. A number alone is seconds or bytes.
 - Relative paths start at the folder of the file.
 - *changes*: `live` is what a running daemon can take without a restart, `restart` what it reads when it starts. A key
   inside a section that needs a restart needs one too.

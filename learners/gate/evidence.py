@@ -37,7 +37,7 @@ class GateSettings(Settings):
         "texts that humans wrote or, where they only compared, chose (nll). auto takes the first of these that there "
         "is.",
     )
-    judge: JudgeSettings | None = setting(None, doc="Another model that compares two answers; none asks nobody.")
+    judge: JudgeSettings | None = setting(None, doc="Another model that compares two answers; null asks nobody.")
     alpha: float = setting(
         0.05,
         doc="Upper bound, over all looks, on promoting a candidate that equals the champion.",

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Self
 
 import httpx
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
+from learners.addresses import check_address
 from learners.engines.errors import EngineUnreachable
 from learners.errors import LearnerError
 from storage.records.settings import DurationS, Settings, setting
@@ -49,10 +50,14 @@ class JudgeSettings(Settings):
         16, doc="Longest reply; a model that thinks aloud before it answers needs more.", unit="tokens", ge=1
     )
 
+    @field_validator("url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        check_address(url, "https://host/v1")
+        return url
+
     @model_validator(mode="after")
     def _usable(self) -> Self:
-        if not self.url.startswith(("http://", "https://")):
-            raise ValueError("url: write the whole address, such as https://host/v1")
         if self.key_file and self.key_variable:
             raise ValueError("give `key_file` or `key_variable`, not both")
         return self
@@ -123,6 +128,19 @@ class Judge:
             preferences[at] = first if first == swapped else 0.5
         self._refuse_gibberish(unreadable, len(open_ones))
         return Judged(tuple(preferences), disagreed, unreadable)
+
+    def probe(self, timeout_s: float) -> None:
+        """Whether anything answers there and takes the key; no model is asked. Raises as `compare` does."""
+        address = f"{self._settings.url.rstrip('/')}/models"
+        try:
+            answer = httpx.get(address, timeout=timeout_s, headers=self._headers, trust_env=False)
+        except httpx.HTTPError as error:
+            raise JudgeUnreachable(
+                f"no answer from the judge at {self._settings.url} ({type(error).__name__}); start it, or correct "
+                "gate.judge.url"
+            ) from None
+        if answer.status_code in (401, 403):
+            self._read(answer)
 
     def _all(
         self, http: httpx.Client, asked: Sequence[tuple[str, str, str]], beat: Callable[[], None]

@@ -31,6 +31,7 @@ from typing import Any, Final
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from learners.addresses import check_address
 from storage.records.settings import DurationS, setting
 from storage.records.settings import Settings as BaseSettings
 
@@ -71,13 +72,7 @@ class Settings(BaseSettings):
     @field_validator("url")
     @classmethod
     def _is_http(cls, url: str) -> str:
-        try:
-            parsed = httpx.URL(url)
-        except httpx.InvalidURL:
-            parsed = httpx.URL("")
-        if parsed.scheme not in ("http", "https") or not parsed.host:
-            raise ValueError("must be an address such as http://localhost:9000/score")
-        if parsed.userinfo:
+        if check_address(url, "http://localhost:9000/score").userinfo:
             raise ValueError("must hold no name or password, since errors show it; use token_file")
         return url
 
@@ -140,6 +135,13 @@ class HttpService:
             if status != httpx.codes.TOO_MANY_REQUESTS and status < httpx.codes.INTERNAL_SERVER_ERROR:
                 break
         raise ServiceUnusable(self._settings.url, what)
+
+    def probe(self, timeout_s: float) -> None:
+        """Whether anything answers there; nothing is sent to be scored. Raises ServiceUnusable."""
+        try:
+            self._http.get(self._settings.url, timeout=timeout_s)
+        except httpx.HTTPError as error:
+            raise ServiceUnusable(self._settings.url, f"does not answer ({_kind(error)})") from None
 
     def _once(self, body: bytes) -> tuple[int, bytes]:
         """Status and body of one reply. Raises TimeoutError for one that drips, and httpx's errors."""

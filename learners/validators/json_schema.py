@@ -38,6 +38,7 @@ MAX_CHARS: Final = 200_000
 MAX_DEPTH: Final = 64
 
 Schema = Mapping[str, Any] | bool
+_WITHOUT_AN_INSIDE: Final[tuple[Any, ...]] = (None, {}, [], "", 0)
 
 
 class UnusableSchemaError(AdaptdError):
@@ -182,13 +183,27 @@ def _compiled(schema: Schema, where: str) -> SchemaValidator:
         kind.check_schema(schema, format_checker=kind.FORMAT_CHECKER)
         _follow_references(schema)
         # An explicit registry: the default one would fetch what it does not know.
-        return cast(SchemaValidator, kind(schema, registry=Registry()))
+        made = cast(SchemaValidator, kind(schema, registry=Registry()))
     except SchemaError as problem:
         raise UnusableSchemaError(where, f"{problem.message} at {problem.json_path}") from problem
     except Unresolvable as problem:
         raise UnusableSchemaError(where, f"the reference {problem.ref!r} leads nowhere") from problem
     except RecursionError as problem:
         raise UnusableSchemaError(where, "it is nested too deep") from problem
+    _refuse_circles(made, where)
+    return made
+
+
+def _refuse_circles(validator: SchemaValidator, where: str) -> None:
+    """A schema that is about itself, such as {"$ref": "#"}, has no end even for values without an inside."""
+    try:
+        for value in _WITHOUT_AN_INSIDE:
+            for _ in validator.iter_errors(value):  # all of them: the first might come before the circle
+                pass
+    except RecursionError as problem:
+        raise UnusableSchemaError(where, "its references lead back to where they began") from problem
+    except ArithmeticError:
+        pass  # says nothing of references
 
 
 def _follow_references(schema: Schema) -> None:

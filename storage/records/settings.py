@@ -8,6 +8,7 @@ Each room keeps its own Settings beside its code; `daemon.config` only composes 
 from __future__ import annotations
 
 import re
+from math import isfinite
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -15,13 +16,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 _DURATION = r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)"
 _SIZE = r"(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|TiB)"
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+LONGEST_S = 100 * 365 * 86400.0  # no setting means more, and times of day cannot be reckoned with far more
 _BYTES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
 
 class Settings(BaseModel):
-    """Frozen, and a key it does not know is an error rather than a silence."""
+    """Frozen; a key it does not know is an error rather than a silence, and so is .inf or .nan."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def setting(default: Any = ..., *, doc: str, live: bool = True, unit: str = "", **limits: Any) -> Any:
@@ -50,13 +52,21 @@ def parse_size_bytes(value: Any) -> Any:
     found = re.fullmatch(_SIZE, value.strip())
     if not found:
         raise ValueError(f"{value!r} is not a size; write a number and one of B KiB MiB GiB TiB, such as 2GiB")
-    return int(float(found[1]) * _BYTES[found[2]])
+    size = float(found[1]) * _BYTES[found[2]]
+    if not isfinite(size):
+        raise ValueError("more bytes than a number can say; write a smaller one, such as 2GiB")
+    return int(size)
 
 
-def _or_text(kind: str, pattern: str) -> WithJsonSchema:
+def _or_text(kind: str, pattern: str, **limits: float) -> WithJsonSchema:
     text = {"type": "string", "pattern": f"^\\s*{pattern}\\s*$"}
-    return WithJsonSchema({"anyOf": [{"type": kind, "minimum": 0}, text]})
+    return WithJsonSchema({"anyOf": [{"type": kind, "minimum": 0, **limits}, text]})
 
 
-DurationS = Annotated[float, BeforeValidator(parse_duration_s), Field(ge=0), _or_text("number", _DURATION)]
+DurationS = Annotated[
+    float,
+    BeforeValidator(parse_duration_s),
+    Field(ge=0, le=LONGEST_S),
+    _or_text("number", _DURATION, maximum=LONGEST_S),
+]
 SizeBytes = Annotated[int, BeforeValidator(parse_size_bytes), Field(ge=0), _or_text("integer", _SIZE)]

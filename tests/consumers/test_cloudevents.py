@@ -62,7 +62,7 @@ def test_data_as_base64_is_opened() -> None:
 
 def test_nul_hidden_in_base64_is_found() -> None:
     data = base64.b64encode(json.dumps(data_fields(response="\0")).encode()).decode()
-    assert reason(structured(data=..., data_base64=data), headers=STRUCTURED) == "NUL in a text"
+    assert reason(structured(data=..., data_base64=data), headers=STRUCTURED) == "response: NUL in a text"
 
 
 def test_what_the_data_says_of_time_and_app_stays() -> None:

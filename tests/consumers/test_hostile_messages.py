@@ -40,7 +40,8 @@ def test_huge_integers() -> None:
 @pytest.mark.parametrize("name", ["response", "unheard_of", "event_id"])
 @pytest.mark.parametrize("literal", ['"\\ud800"', '"\\ud800 and on"', '"\\udc00\\ud800"', '"a\\uDFFFb"'])
 def test_escaped_lone_surrogates(name: str, literal: str) -> None:
-    assert reason(raw("thumb", name, literal)) == "a lone surrogate"
+    where = "" if name == "unheard_of" else f"{name}: "
+    assert reason(raw("thumb", name, literal)) == f"{where}a lone surrogate"
 
 
 def test_bytes_that_are_not_utf_8() -> None:
@@ -68,7 +69,8 @@ def test_paired_surrogates_are_one_character() -> None:
     ],
 )
 def test_nul_in_a_text(changes: dict[str, Any]) -> None:
-    assert reason(wire_bytes("thumb", **changes)) == "NUL in a text"
+    (where,) = [f"{name}: " for name, value in changes.items() if value is not ... and name != "unheard_of"] or [""]
+    assert reason(wire_bytes("thumb", **changes)) == f"{where}NUL in a text"
 
 
 def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
@@ -269,9 +271,14 @@ def test_tasks_as_people_write_them(task: str) -> None:
 )
 def test_texts_that_are_too_long(kind: str, name: str) -> None:
     limits = LimitSettings(max_text_chars=500)
-    shown = "messages" if name == "prompt" else name
-    assert reason(wire_bytes(kind, **{name: "x" * 501}), limits) == f"{shown}: 501 characters, more than 500"
+    assert reason(wire_bytes(kind, **{name: "x" * 501}), limits) == f"{name}: 501 characters, more than 500"
     assert read(wire_bytes(kind, **{name: "x" * 500}), limits=limits)
+
+
+def test_a_turn_of_a_chat_that_is_too_long() -> None:
+    chat = [{"role": "user", "content": "x" * 501}]
+    words = "messages: 501 characters, more than 500"
+    assert reason(wire_bytes("thumb", prompt=..., messages=chat), LimitSettings(max_text_chars=500)) == words
 
 
 def test_messages_that_are_too_big() -> None:

@@ -140,6 +140,52 @@ def test_wrong_values_say_what_they_are_and_what_fits(file: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("number", [".inf", "-.inf", ".nan"])
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("updates: {{sft: {{learning_rate: {}}}}}", "updates.sft.learning_rate"),
+        ("updates: {{max_retention_kl: {}}}", "updates.max_retention_kl"),
+        ("updates: {{sft: {{min_signal: {}}}}}", "updates.sft.min_signal"),
+        ("updates: {{off_policy: {{solved_margin: {}}}}}", "updates.off_policy.solved_margin"),
+        ("rewards: {{half_life: {}}}", "rewards.half_life"),
+        ("tasks: {{erd: {{gate: {{max_kl: {}}}}}}}", "tasks.erd.gate.max_kl"),
+    ],
+)
+def test_what_is_no_finite_number_is_refused(file: Path, text: str, where: str, number: str) -> None:
+    (line,) = faults(file, text.format(number))
+    assert line.startswith(f"adaptd.yaml:1: {where}: ")
+    assert "finite number" in line
+
+
+def test_a_size_beyond_all_numbers_is_refused(file: Path) -> None:
+    (line,) = faults(file, f"limits: {{max_bytes: {'9' * 400}TiB}}")
+    assert line.startswith("adaptd.yaml:1: limits.max_bytes: more bytes than a number can say")
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        ("updates.seed", "99999999999999999999"),
+        ("updates.seed", "-1"),
+        ("updates.time_limit", "0s"),
+        ("updates.heartbeat_limit", "0s"),
+        ("updates.checkpoint_every", "0s"),
+        ("engine.start_timeout", "0s"),
+        ("release.engine.timeout", "0s"),
+        ("gateway.timeout", "0s"),
+        ("gateway.max_body_bytes", "0"),
+        ("gateway.record_queue_bytes", "0B"),
+        ("limits.max_bytes", "0"),
+        ("rewards.max_age", "0s"),
+        ("rewards.settle", "36501d"),  # a time so long ago cannot be reckoned with, some way above
+    ],
+)
+def test_what_nothing_could_work_with_is_refused(file: Path, where: str, value: str) -> None:
+    (line,) = faults(file, "", [f"{where}={value}"])
+    assert line.startswith(f"--set {where}={value}: {where}: Input should be ")
+
+
 def test_settings_that_contradict_each_other_are_said_without_repeating_them_all(file: Path) -> None:
     assert faults(file, "batching:\n  min: 50\n  max: 20\n") == [
         "adaptd.yaml:1: batching: batching.max (20) is below batching.min (50); raise max or lower min"
@@ -147,6 +193,26 @@ def test_settings_that_contradict_each_other_are_said_without_repeating_them_all
     assert faults(file, "sources:\n  - {type: http}\n  - {type: http}\n") == [
         "adaptd.yaml: two sources are called http; give each a `name` of its own"
     ]
+
+
+def test_a_contradiction_is_blamed_on_the_flags_that_make_it(file: Path) -> None:
+    text, words = "batching:\n  min: 10\n", "batching.max (20) is below batching.min (100); raise max or lower min"
+    both = ["batching.min=100", "batching.max=20", "batching.max_wait=1h"]
+    assert faults(file, text, both) == [f"--set batching.min=100, --set batching.max=20: batching: {words}"]
+    (line,) = faults(file, "batching: {min: 100}\n", ["batching.max=20"])
+    assert line.startswith("--set batching.max=20: batching: ")
+    (line,) = faults(file, "batching: {min: 100, max: 20}\n", ["batching.max_wait=1h"])
+    assert line.startswith("adaptd.yaml:1: batching: ")
+
+
+def test_a_list_that_is_none_is_called_a_list(file: Path) -> None:
+    (line,) = faults(file, f"sources:\n  - {KAFKA.replace('[feedback]', 'feedback')}}}\n")
+    assert line == "adaptd.yaml:2: sources.0.topics: Input should be a valid list (it is 'feedback')"
+
+
+def test_null_stands_for_never(file: Path) -> None:
+    text = "updates: {off_policy: {solved_margin: null, stale_margin: null, superseded_after: null}}"
+    assert set(read(file, text).updates.off_policy.model_dump().values()) == {None}
 
 
 def test_one_try_shows_every_fault_in_the_order_of_the_file(file: Path) -> None:
@@ -179,6 +245,24 @@ def test_a_task_that_no_event_could_name_is_refused(file: Path) -> None:
     assert faults(file, "tasks: {my task: {}}") == [
         "adaptd.yaml:1: tasks.my task: only ASCII letters, digits and . _ - with / between parts"
     ]
+
+
+def test_one_port_for_api_and_gateway_is_refused_with_both_places(file: Path) -> None:
+    text = "api:\n  port: 8800\ngateway:\n  enabled: true\n  port: 8800\n"
+    assert faults(file, text) == [
+        f"adaptd.yaml:5: gateway.port: 8800 is api.port too ({file}:2); give each a port of its own"
+    ]
+    assert faults(file, "gateway: {enabled: true}\napi: {port: 8713}\n") == [
+        "adaptd.yaml:2: api.port: 8713 is gateway.port too (its default); give each a port of its own"
+    ]
+    assert faults(file, text, ["api.host=0.0.0.0", "gateway.port=8800"]) == [
+        f"--set gateway.port=8800: gateway.port: 8800 is api.port too ({file}:2); give each a port of its own"
+    ]
+
+
+@pytest.mark.parametrize("change", ["gateway.enabled=false", "gateway.host=127.0.0.2", "gateway.port=8801"])
+def test_one_port_may_stand_twice_where_both_can_have_it(file: Path, change: str) -> None:
+    assert read(file, "api: {port: 8800}\ngateway: {enabled: true, port: 8800}\n", [change])
 
 
 def test_an_unknown_validator_says_which_there_are(file: Path) -> None:

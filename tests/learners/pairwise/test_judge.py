@@ -73,7 +73,7 @@ def test_a_key_that_is_nowhere_is_said_before_anything_is_asked(tmp_path: Path) 
         Judge(settings("http://127.0.0.1:9/v1", key_variable="NO_SUCH_KEY"))
     with pytest.raises(ValidationError, match="not both"):
         settings("http://h/v1", key_variable="A", key_file=tmp_path)
-    with pytest.raises(ValidationError, match="whole address"):
+    with pytest.raises(ValidationError, match="an address such as https://host/v1"):
         settings("host/v1")
 
 

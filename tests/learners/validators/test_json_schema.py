@@ -79,8 +79,16 @@ def test_depth_is_bounded_wherever_the_call_comes_from() -> None:
 
 
 def test_a_schema_that_never_ends_or_overflows_refuses_instead_of_raising() -> None:
-    assert failed(judged("1", {"$ref": "#"})) == ["valid"]
+    circle = {"$defs": {"x": {"$ref": "#/$defs/x"}}, "items": {"$ref": "#/$defs/x"}}  # met by lists that hold something
+    assert failed(judged("[1]", circle)) == ["valid"]
+    assert judged("[]", circle).passed
     assert failed(judged("9" * 400, {"multipleOf": 0.5})) == ["valid"]
+
+
+def test_a_schema_may_hold_itself_where_values_end() -> None:
+    tree = {"type": "object", "properties": {"next": {"$ref": "#"}}}
+    assert judged('{"next": {"next": {}}}', tree).passed
+    assert failed(judged('{"next": 1}', tree)) == ["valid"]
 
 
 def test_a_draft_is_honoured() -> None:
@@ -96,6 +104,8 @@ def test_a_draft_is_honoured() -> None:
         ({"properties": {"a": {"pattern": "("}}}, "'regex' at "),
         ({"items": {"$ref": "#/$defs/none"}}, "the reference .* leads nowhere"),
         ({"$ref": "http://127.0.0.1:9/schema.json"}, "the reference .* leads nowhere"),
+        ({"$ref": "#"}, "its references lead back to where they began"),
+        ({"required": ["a"], "allOf": [{"$ref": "#"}]}, "its references lead back to where they began"),
     ],
 )
 def test_a_schema_that_cannot_work_is_refused_when_it_is_opened(schema: Any, what: str) -> None:
