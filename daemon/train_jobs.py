@@ -134,7 +134,7 @@ def terms_of(
 
 def validator_of(task: TaskConfig) -> contract.ValidatorChoice | None:
     """The task's, for a job."""
-    return task.validator and contract.ValidatorChoice(**task.validator.model_dump())
+    return None if task.validator is None else contract.ValidatorChoice(**task.validator.model_dump())
 
 
 def _limits(update: Update, task: TaskConfig) -> contract.BatchLimits:

@@ -124,7 +124,7 @@ class Pairs:
             storage=_storage(Path(place.path)), study_name=place.name, load_if_exists=True, directions=["minimize"] * 2
         )
 
-    def found(self, settings: Mapping[str, float], against: Mapping[str, float]) -> dict[int, tuple[float, float]]:
+    def found(self, settings: Mapping[str, float], against: Mapping[str, object]) -> dict[int, tuple[float, float]]:
         """(against, settings) by seed, of those that were finished for these two."""
         kept = {}
         for trial in self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
@@ -134,7 +134,7 @@ class Pairs:
         return kept
 
     def keep(
-        self, settings: Mapping[str, float], against: Mapping[str, float], seed: int, values: tuple[float, float]
+        self, settings: Mapping[str, float], against: Mapping[str, object], seed: int, values: tuple[float, float]
     ) -> None:
         told = {"seed": seed, "settings": dict(settings), "against": dict(against)}
         self._study.add_trial(create_trial(values=list(values), user_attrs=told))
