@@ -24,10 +24,18 @@ PATIENCE_S = 60.0
 REPOSITORY = Path(__file__).parents[2]
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that was not given to this process before: two services of one test must not meet."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port not in _given:
+            _given.add(port)
+            return port
 
 
 def write_yaml(folder: Path, config: Mapping[str, Any]) -> Path:

@@ -19,7 +19,7 @@ from daemon.errors import UsageError
 from examples.erd.base import ensure_base
 from examples.erd.demo.app import TASK, App
 from examples.erd.demo.config import DemoSettings, text_of
-from examples.erd.demo.daemon_process import DaemonProcess, free_port
+from examples.erd.demo.daemon_process import DaemonProcess, free_ports
 from examples.erd.demo.report import Batch, Reading, Story, plot, write_json
 from examples.erd.demo.scoring import score_served
 from examples.erd.demo.screen import Screen
@@ -48,7 +48,7 @@ def play(how: Play, screen: Screen) -> Story:
     started_s = time.monotonic()
     base = ensure_base(progress=True)
     folder = _fresh(how.folder)
-    settings = DemoSettings(base, free_port(), free_port(), seed=how.seed, guarded=how.guarded)
+    settings = DemoSettings(base, *free_ports(2), seed=how.seed, guarded=how.guarded)
     text = text_of(settings)
     (folder / "adaptd.yaml").write_text(text, encoding="utf-8")
     screen.config(text)
