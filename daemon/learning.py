@@ -120,6 +120,8 @@ class Learning:
                 getattr(self, name).stop()
         for old in getattr(self, "_old_bases", ()):
             old.stop()
+        if hasattr(self, "_releasing"):
+            self._releasing.close()
 
     def look_soon(self) -> None:
         """Something was stored or changed: do not wait for the next idle look."""
