@@ -15,7 +15,7 @@ import httpx
 
 from bench.reporting import ROOT
 from bench.update.material import TASK, corrections, interactions
-from examples.erd.demo.daemon_process import DaemonProcess, free_port
+from examples.erd.demo.daemon_process import DaemonProcess, free_ports
 from learners.job_files import read_result
 from storage import buffer, folds, updates
 from storage.records import TERMINAL_UPDATE_STATES, Update
@@ -126,7 +126,7 @@ def update_and_bare(bed: Bed) -> Compared:
 def _daemon(bed: Bed) -> Iterator[tuple[DaemonProcess, Store]]:
     """Running, its base answering through the gateway."""
     bed.folder.mkdir()
-    api_port, gateway_port = free_port(), free_port()
+    api_port, gateway_port = free_ports(2)
     text = CONFIG.format(
         base=bed.base,
         threads=bed.threads,

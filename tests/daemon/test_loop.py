@@ -23,7 +23,7 @@ import psutil
 import pytest
 
 from examples.erd.demo.config import DemoSettings, text_of
-from examples.erd.demo.daemon_process import DaemonProcess, free_port
+from examples.erd.demo.daemon_process import DaemonProcess, free_ports
 from examples.erd.world import Pool, entity_lists, good_answer, prompt_of, sloppy_answer
 
 pytestmark = [pytest.mark.train, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -92,7 +92,8 @@ def corrections(count: int) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def loop(erd_base_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
     folder = tmp_path_factory.mktemp("loop")
-    settings = DemoSettings(erd_base_dir, free_port(), free_port())
+    api_port, gateway_port = free_ports(2)
+    settings = DemoSettings(erd_base_dir, api_port, gateway_port)
     config = folder / "adaptd.yaml"
     config.write_text(text_of(settings))
     urls = [f"http://127.0.0.1:{port}" for port in (settings.api_port, settings.gateway_port)]

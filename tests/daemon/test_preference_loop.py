@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from examples.erd.demo.daemon_process import DaemonProcess, free_port
+from examples.erd.demo.daemon_process import DaemonProcess, free_ports
 from examples.erd.world import Pool, entity_lists, good_answer, prompt_of, sloppy_answer
 from learners.off_policy import SOLVED
 from tests.services.kafka import wait_until
@@ -65,7 +65,7 @@ def preferences() -> list[dict[str, Any]]:
 
 @pytest.fixture
 def daemon(erd_base_dir: Path, tmp_path: Path) -> Iterator[DaemonProcess]:
-    ports = {"api_port": free_port(), "gateway_port": free_port()}
+    ports = dict(zip(("api_port", "gateway_port"), free_ports(2), strict=True))
     (tmp_path / "adaptd.yaml").write_text(CONFIG.format(base=erd_base_dir, **ports))
     process = DaemonProcess(tmp_path, *(f"http://127.0.0.1:{port}" for port in ports.values()))
     process.start()
