@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from statistics import fmean
 
-from bench.learning.cells import BY_ROWS, CENTRE, ERD, PREFERENCE, THUMBS, TUNED, Point
+from bench.learning.cells import BASES, BY_ROWS, CENTRE, ERD, PREFERENCE, THUMBS, TUNED, Point
 from bench.learning.claims import BySeed, Results, metric, select
 from bench.learning.settings import ASK, ASK_RANDOM, FULL, LEARNERS, SFT, TOGETHER
 from bench.learning.statistics import Estimate, estimate, holm, p_above, paired
@@ -13,10 +13,10 @@ from bench.learning.tables import Rows, about, gain, of, points, table
 
 
 def alone_and_left_out(results: Results) -> str:
-    """Alone over SFT, and the loss where it is left out, Holm-corrected over all of either base."""
+    """Alone over SFT, and the loss where it is left out, Holm-corrected over all learners and bases."""
     rows: Rows = []
     tests: dict[str, float] = {}
-    for task, base in ERD:
+    for task, base in BASES:
         where = f"{task}-{base}"
         for learner in LEARNERS:
             point = _point_of(learner)
