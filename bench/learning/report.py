@@ -191,7 +191,7 @@ def _attacks(results: Results) -> str:
         if not found:
             continue
         ends = estimate(list(metric(found, "score").values()))
-        falls = [one["base_metrics"]["score"] - one["lowest"] for one in found.values()]
+        falls = [max(0.0, one["base_metrics"]["score"] - one["lowest"]) for one in found.values()]
         share = [value for one in found.values() for value in one["hostile_share"]]
         rows.append(
             (
