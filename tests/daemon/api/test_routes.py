@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -199,10 +200,13 @@ def test_a_bug_is_500_and_its_text_is_not_told(
     with structlog.testing.capture_logs() as logged, caplog.at_level(logging.INFO):
         answer = client.get("/v1/status")
         assert (answer.status_code, answer.json()) == (500, {"error": "a bug in adaptd; see its log"})
-        where = "KeyError in test_routes.py:"  # other threads meet the same store, and may say something first
-        told = lambda: any(str(one.get("reason", "")).startswith(where) for one in logged)  # noqa: E731
-        wait_until(told, PATIENCE_S, "the bug to be logged", lambda: repr(logged))
+        wait_until(lambda: _told(logged), PATIENCE_S, "the bug to be logged", lambda: repr(logged))
     assert "secret" not in repr(logged) + caplog.text
+
+
+def _told(logged: Sequence[Mapping[str, Any]]) -> bool:
+    """Other threads meet the same store, and may say something first."""
+    return any(str(one.get("reason", "")).startswith("KeyError in test_routes.py:") for one in logged)
 
 
 def test_the_docs_list_every_route(client: httpx.Client) -> None:
