@@ -32,6 +32,7 @@ from learners.preference import (
 from learners.router import Methods, drop_leaks, offer, rows_of
 from storage import buffer, decisions, updates
 from storage.errors import StalePool
+from storage.folds import fold_secret
 from storage.records import Decision, Example, Origin, Row, Update
 from storage.store import Store
 
@@ -97,12 +98,14 @@ class Batches:
 
 @dataclass(frozen=True)
 class Found:
-    """What the store knows of a task's batch. `examples` come with their rows, newest first, leaks left out."""
+    """What the store knows of a task's batch. `examples` come with their rows, newest first, leaks left out; `secret`
+    keys their lots."""
 
     examples: Sequence[tuple[Example, tuple[Row, ...]]]
     arrivals: Mapping[str, int]
     signals: Sequence[tuple[datetime, float]]
     floor: Floor
+    secret: bytes
     news: bool
 
 
@@ -126,6 +129,7 @@ def gather(tx: Connection, task: TaskConfig, tasks: Sequence[str], now: datetime
         arrivals={name: buffer.arrivals(tx, name, window) for name in tasks},
         signals=buffer.recent_signals(tx, task.name, RECENT_SIGNALS),
         floor=floor_of(tx, task),
+        secret=fold_secret(tx),
         news=_is_news(tx, task.name),
     )
 
@@ -162,7 +166,7 @@ def weigh(found: Found, task: TaskConfig, now: datetime, *, asked: bool = False)
 def _decide(
     found: Found, task: TaskConfig, now: datetime, methods: Methods, asked: bool
 ) -> tuple[BatchDecision, BatchEvidence, Mapping[str, int]]:
-    offered = offer(found.examples, task.rewards, now, methods)
+    offered = offer(found.examples, task.rewards, now, methods, found.secret)
     waits = [example.last_signal_at for example, _ in found.examples if example.last_signal_at]
     evidence = measure(
         task.name,

@@ -53,11 +53,11 @@ class BatchingSettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class BatchExample:
-    """An example that an update could use: whose feedback it holds, and its weight now (at least 0)."""
+    """An example that an update could use: whose feedback it holds, and its lot (`learners.lots`): lower is earlier."""
 
     origin: Origin
     users: tuple[str, ...]
-    weight: float
+    lot: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,8 @@ class BatchEvidence:
 class BatchDecision:
     """`have` of `need` examples after at most `cap` a user, of `users` users, and why.
 
-    `pool` (newest first) is what an update may reserve, `batch` (heaviest first) what it would use without a selector;
-    both are empty while waiting. `counted` is the batch as it would be, also while waiting.
+    `pool` (newest first) is what an update may reserve, `batch` (as lots were drawn) what it would use without a
+    selector; both are empty while waiting. `counted` is the batch as it would be, also while waiting.
     """
 
     ripe: bool
@@ -164,7 +164,7 @@ def decide(evidence: BatchEvidence, settings: BatchingSettings) -> BatchDecision
     need = settings.min if waited else need_of(evidence, settings)
     cap = ceil(settings.max_share_per_user * need)
     pool = _under_cap(evidence.examples, ceil(settings.max_share_per_user * POOL_MAX))[:POOL_MAX]
-    admitted = _under_cap(_heaviest(pool, settings.min_users), cap)
+    admitted = _under_cap(_by_lot(pool, settings.min_users), cap)
     batch = admitted[: settings.max]
     users = len({user for example in batch for user in _users(example)})
     ripe = len(admitted) >= need and users >= settings.min_users
@@ -260,10 +260,10 @@ def _under_cap(examples: Iterable[BatchExample], cap: int) -> list[BatchExample]
     return kept
 
 
-def _heaviest(examples: Sequence[BatchExample], min_users: int) -> list[BatchExample]:
-    """By weight, newer first among equals, but opened by one example of each of `min_users` users, so that a batch has
+def _by_lot(examples: Sequence[BatchExample], min_users: int) -> list[BatchExample]:
+    """By lot, newer first among equals, but opened by one example of each of `min_users` users, so that a batch has
     them all."""
-    ordered = sorted(examples, key=lambda example: -example.weight)
+    ordered = sorted(examples, key=lambda example: example.lot)
     seen: set[str] = set()
     openers: list[BatchExample] = []
     rest: list[BatchExample] = []

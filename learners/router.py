@@ -22,6 +22,7 @@ from consumers.rewards import RewardSettings, aged_out, normalise, reward, weigh
 from consumers.trust import EVERYONE, Trust
 from learners.batching import BatchExample
 from learners.folds import By
+from learners.lots import chance_of, lot
 from storage.records import Example, Message, Origin, Pair, Row, Target
 
 HALF_WEIGHT = 0.5  # of an example that was in a rejected update
@@ -264,13 +265,17 @@ def _weighed(rows: Sequence[Row]) -> tuple[Row, ...]:
 
 
 def offer(
-    examples: Sequence[tuple[Example, Sequence[Row]]], rewards: RewardSettings, now: datetime, methods: Methods
+    examples: Sequence[tuple[Example, Sequence[Row]]],
+    rewards: RewardSettings,
+    now: datetime,
+    methods: Methods,
+    secret: bytes,
 ) -> Offered:
-    """Which examples some method makes a row of, each with the weight of its heaviest row, for `batching.decide`.
+    """Which examples some method makes a row of, for `batching.decide`; each draws its lot by its heaviest row.
 
-    Each comes with its `rows_of`. The rest are counted by why: the role of a row that no method takes, why nobody may
-    learn from it, `aged out`, or `no row` (nothing to learn, as from a tie). Where KTO learns, liked and disliked
-    answers are given like weights in turn, so that no batch is filled with one sign.
+    Each comes with its `rows_of`; `secret` keys the lots. The rest are counted by why: the role of a row that no method
+    takes, why nobody may learn from it, `aged out`, or `no row` (nothing to learn, as from a tie). Where KTO learns,
+    liked and disliked answers come in turn, so that no batch is filled with one sign.
     """
     offered: list[BatchExample] = []
     judged: dict[int, bool] = {}
@@ -280,7 +285,8 @@ def offer(
         if taken:
             if all(row.role == "response" for row in taken):
                 judged[len(offered)] = taken[0].reward > 0
-            offered.append(BatchExample(_origin(example), example.users, max(row.weight for row in taken)))
+            drawn = lot(chance_of(_origin(example), secret), max(row.weight for row in taken))
+            offered.append(BatchExample(_origin(example), example.users, drawn))
         else:
             nobody[_why_not(example, rows, rewards, now)] += 1
     if any(method.name == "kto" for method, _ in methods):
@@ -289,16 +295,16 @@ def offer(
 
 
 def _in_turn(offered: Sequence[BatchExample], liked: Mapping[int, bool]) -> list[BatchExample]:
-    """The heaviest liked and the heaviest disliked answer get the weight of the heaviest of both, and so on down.
+    """The first liked and the first disliked answer get the lot of the first of both, and so on down.
 
-    `liked` says of the places that hold a judged answer what was said of it; all others keep their weight.
+    `liked` says of the places that hold a judged answer what was said of it; all others keep their lot.
     """
     sides = [[place for place, sign in liked.items() if sign is side] for side in (True, False)]
-    weights = sorted((offered[place].weight for place in liked), reverse=True)
+    lots = sorted(offered[place].lot for place in liked)
     found = list(offered)
     for side in sides if all(sides) else ():
-        for rank, place in enumerate(sorted(side, key=lambda place: -offered[place].weight)):
-            found[place] = replace(offered[place], weight=weights[min(2 * rank, len(weights) - 1)])
+        for rank, place in enumerate(sorted(side, key=lambda place: offered[place].lot)):
+            found[place] = replace(offered[place], lot=lots[min(2 * rank, len(lots) - 1)])
     return found
 
 

@@ -2,8 +2,8 @@
 
 Each learner with a `select` hook hands over an order of the pool and how many it wants. They take turns by name, the
 one with the smallest wish first, so that a quota is filled before somebody takes the rest; what nobody chose is filled
-up by weight. Whoever chooses, the caps per user hold, and the batch opens with one example of each of `min_users`
-users.
+up by lot (`learners.lots`). Whoever chooses, the caps per user hold, and the batch opens with one example of each of
+`min_users` users.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from learners.hooks.contract import PoolExample, Selection
+from learners.lots import chance_of, lot
 
-OPENERS, BY_WEIGHT = "openers", "weight"
+OPENERS, BY_LOT = "openers", "lot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +27,28 @@ class Chosen:
 
 
 def choose(
-    pool: Sequence[PoolExample], selections: Mapping[str, Selection], *, budget: int, cap: int, min_users: int
+    pool: Sequence[PoolExample],
+    selections: Mapping[str, Selection],
+    *,
+    budget: int,
+    cap: int,
+    min_users: int,
+    seed: int,
 ) -> Chosen:
-    """At most `budget` places, no user in more than `cap` of them."""
+    """At most `budget` places, no user in more than `cap` of them; `seed` draws the lots."""
     taken = _Taken(pool, budget, cap)
-    by_weight = sorted(range(len(pool)), key=lambda place: -pool[place].weight)
-    taken.add(OPENERS, _openers(pool, by_weight, min_users), min_users)
+    by_lot = _drawn(pool, seed)
+    taken.add(OPENERS, _openers(pool, by_lot, min_users), min_users)
     for name, wish in sorted(selections.items(), key=lambda entry: (entry[1].most, entry[0])):
         taken.add(name, wish.places, wish.most)
-    taken.add(BY_WEIGHT, by_weight, budget)
+    taken.add(BY_LOT, by_lot, budget)
     return Chosen(tuple(taken.places), dict(+taken.by))
+
+
+def _drawn(pool: Sequence[PoolExample], seed: int) -> list[int]:
+    secret = str(seed).encode()
+    lots = [lot(chance_of(example.origin, secret), example.weight) for example in pool]
+    return sorted(range(len(pool)), key=lots.__getitem__)
 
 
 class _Taken:
@@ -59,7 +72,7 @@ class _Taken:
 
 
 def _openers(pool: Sequence[PoolExample], order: Sequence[int], min_users: int) -> list[int]:
-    """One example of each of `min_users` users, the heaviest of each."""
+    """One example of each of `min_users` users, the first of each."""
     seen: set[int] = set()
     openers = []
     for place in order:

@@ -41,7 +41,7 @@ def run_attack(gym: Gym, record: BaseRecord, cell: Cell) -> dict[str, Any]:
     for number in range(ROUNDS):
         asks = gym.asks(Pool.EVENTS, 1000 * cell.seed + number, TOLD, point.rare)
         told = tell(gym.task, Faults(record.recipe.faults), asks, line.answers(asks), crowd, cell.seed + number, NOW)
-        batch = pick_batch(told, find_setting(cell.setting), config, gym.task.name, NOW)
+        batch = pick_batch(told, find_setting(cell.setting), config, gym.task.name, NOW, 1000 * cell.seed + number)
         line.update(batch, gated=point.gate)
         scores.append(line.exam())
     values = [score["score"] for score in scores]

@@ -22,6 +22,7 @@ from bench.learning.settings import (
     LEARNERS,
     SFT,
     TRIED,
+    TRIED_PICKS,
     TRIED_PREFERENCE,
     TRIED_SHARES,
     TUNER,
@@ -97,6 +98,8 @@ PREFERENCE_RATES = tuple(
 )
 SHARES = Point("shares")  # the centre, where shares of `active` are compared
 SHARED = (SFT.name, *(setting.name for setting in TRIED_SHARES))
+PICKS = (Point("picks"), Point("picks-noise-40", noise=0.4))  # where ways to pick a batch are compared
+PICKED = (SFT.name, *(setting.name for setting in TRIED_PICKS))
 ATTACKS = tuple(
     Point(
         f"hostile-{share:02}{'' if caps else '-no-caps'}{'' if gate else '-no-gate'}",
@@ -126,6 +129,7 @@ def all_cells() -> Iterator[Cell]:
     learners = [name for name in (f"only-{learner}" for learner in LEARNERS) if name not in apart]
     yield from _grid("update", ERD, RATES, (SFT.name,), DEV)
     yield from _grid("update", ERD, PREFERENCE_RATES, ("only-preference",), DEV)
+    yield from _grid("update", BASES, PICKS, PICKED, DEV)
     yield from _grid("update", BASES, (SHARES,), SHARED, DEV)
     yield from _grid("update", ERD, (CENTRE,), usual, REPORT)
     yield from _grid("update", ERD, (CENTRE,), (TUNED,), TUNED_SEEDS)

@@ -50,7 +50,7 @@ def run_drift(gym: Gym, record: BaseRecord, cell: Cell, updates: int = UPDATES) 
             NOW,
             prefix=f"u{number}-",
         )
-        batch = pick_batch(told, setting, config, gym.task.name, NOW)
+        batch = pick_batch(told, setting, config, gym.task.name, NOW, 1000 * cell.seed + number)
         line.update(batch, gated=point.name == "drift-product", start=on if line.champion else None)
         if (number + 1) % READ_EVERY == 0:
             read.append(_read(line, number + 1, first))

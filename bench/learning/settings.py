@@ -1,8 +1,9 @@
 """Every way of learning that is compared: baselines, learners one by one, all together, and each left out.
 
 A setting is what an operator would write into `adaptd.yaml`, read by the product's own configuration, plus the two
-things that only a baseline does: train in order of arrival, and train on everything ever said. One that needs a learner
-which this version does not have is listed in the report as not run.
+things that only a baseline does: train in order of arrival, and train on everything ever said. Ways to pick a batch
+that the product had or might have had are settings too. One that needs a learner which this version does not have is
+listed in the report as not run.
 """
 
 from __future__ import annotations
@@ -23,10 +24,14 @@ LEARNERS = ("curriculum", "active", "hard_negatives", "augmentation", "preferenc
 _ON: dict[str, Any] = {"preference": "kto"}  # how a learner that has more states than on and off is switched on
 
 
+Pick = Literal["drawn", "first", "newest", "heaviest", "even"]
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One way of learning. `learners` are on; `pick`: which of the pool make the batch, the `first` that came or, as
-    the product does without a selector, the `heaviest`; `everything`: the whole pool is trained on instead of a batch;
+    """One way of learning. `learners` are on; `pick`: which of the pool make the batch, those `drawn` by
+    their weight, as the product does without a selector, the `first` that came, the `newest`, the `heaviest`, or all
+    with an `even` chance; `everything`: the whole pool is trained on instead of a batch;
     `updates` are further keys of `updates:`; `asks`: nobody has said anything until people are asked, about answers
     that the `product` chooses, or drawn by `lot`."""
 
@@ -35,7 +40,7 @@ class Setting:
     learners: tuple[str, ...] = ()
     arrival: bool = False
     everything: bool = False
-    pick: Literal["first", "heaviest"] = "heaviest"
+    pick: Pick = "drawn"
     updates: dict[str, Any] = field(default_factory=dict)
     asks: Literal["product", "lot"] | None = None
 
@@ -61,7 +66,7 @@ ARRIVAL = Setting(
     pick="first",
     updates={"sft": {"min_signal": 0.0}},
 )
-SFT = Setting("sft", "SFT with floor on the heaviest rows, in random order: no learner on")
+SFT = Setting("sft", "SFT with floor on a batch drawn by weight, in random order: no learner on")
 EVERYTHING = Setting("everything", "from the base on all that was said, at twelve passes", everything=True)
 TOGETHER = LEARNERS[:-1]  # the tuner works in idle time, between updates
 FULL = Setting("full", "all learners but the tuner", learners=TOGETHER)
@@ -87,6 +92,12 @@ TRIED_SHARES = (
     _shares("eager", random=0.3, uncertain=0.4, diverse=0.2, quality=0.1),
 )
 
+TRIED_PICKS = (
+    Setting("pick-heaviest", "the heaviest of the pool", pick="heaviest"),
+    Setting("pick-newest", "the newest of the pool", pick="newest"),
+    Setting("pick-even", "drawn from the pool, all with the same chance", pick="even"),
+)
+
 
 def settings() -> tuple[Setting, ...]:
     """All that are compared, in the order of the report; not those that something was chosen among."""
@@ -100,7 +111,7 @@ def settings() -> tuple[Setting, ...]:
 
 def find_setting(name: str) -> Setting:
     """Raises ValueError for a name that is none."""
-    found = {setting.name: setting for setting in (*settings(), *TRIED_SHARES)}
+    found = {setting.name: setting for setting in (*settings(), *TRIED_SHARES, *TRIED_PICKS)}
     if name not in found:
         raise ValueError(f"there is no setting {name!r}; there are {', '.join(found)}")
     return found[name]

@@ -44,7 +44,7 @@ def run_single(gym: Gym, record: BaseRecord, cell: Cell) -> dict[str, Any]:
     pool, scored_s = told_pool(gym, record, cell)
     offered, asked_s = _offered(gym, pool, cell, config)
     scored_s = asked_s + scored_s * len(offered) / len(pool)
-    batch = pick_batch(offered, setting, config, gym.task.name, NOW)
+    batch = pick_batch(offered, setting, config, gym.task.name, NOW, cell.seed)
     found: dict[str, Any] = {
         "base_metrics": asdict(gym.base_metrics(cell.seed)),
         "labels": min(len(batch.chosen), point.rows),

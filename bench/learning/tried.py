@@ -1,11 +1,12 @@
-"""What was tried on the dev seeds before anything was reported: learning rates, and the shares of `active`."""
+"""What was tried on the dev seeds before anything was reported: learning rates, ways to pick a batch without a learner,
+and the shares of `active`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.learning.cells import BASES, ERD, PREFERENCE_RATES, RATES, SHARED, SHARES
+from bench.learning.cells import BASES, ERD, PICKED, PICKS, PREFERENCE_RATES, RATES, SHARED, SHARES
 from bench.learning.claims import Results
 from bench.learning.settings import LEARNING_RATE, PREFERENCE_RATE, SFT, find_setting
 from bench.learning.statistics import estimate
@@ -14,7 +15,7 @@ from learners.hooks.active import ActiveSettings
 
 
 def tried(results: Results) -> str:
-    """Both tables."""
+    """All three tables."""
     given = [(point, SFT.name, point.rate, point.rate == LEARNING_RATE) for point in RATES]
     given += [
         (point, "only-preference", point.preference_rate, point.preference_rate == PREFERENCE_RATE)
@@ -32,7 +33,27 @@ def tried(results: Results) -> str:
                 )
             cells += found
     rates = table(("setting", "feedback", "learning rate", "base", "score", ""), rows) + about(cells)
-    return f"{rates}\n\n{_tried_shares(results)}"
+    return "\n\n".join((rates, _tried_picks(results), _tried_shares(results)))
+
+
+def _tried_picks(results: Results) -> str:
+    """Each way to pick a batch, at the noise of the centre and at twice that."""
+    rows: Rows = []
+    cells: list[Mapping[str, Any]] = []
+    for task, base in BASES:
+        for point in PICKS:
+            where = f"update/{task}-{base}/{point.name}"
+            by_name = {name: of(results, f"{where}/{name}/") for name in PICKED}
+            rows += [_pick_row(name, f"{task}-{base}", found, point.noise) for name, found in by_name.items() if found]
+            cells += [one for found in by_name.values() for one in found]
+    return table(
+        ("setting", "what it is", "noise told", "base", "score", "edge pass", "hard", "noise", ""), rows
+    ) + about(cells)
+
+
+def _pick_row(name: str, base: str, found: Sequence[Mapping[str, Any]], told: float) -> tuple[str, ...]:
+    setting, *rest = _shares_row(name, base, found)
+    return setting, rest[0], f"{100 * told:.0f} %", *rest[1:-1], "chosen" * (name == SFT.name)
 
 
 def _tried_shares(results: Results) -> str:

@@ -77,7 +77,7 @@ def _material(told: Sequence[Told], cell: Cell, config: Config, task: TaskConfig
     """A batch of it, as any other, and the dev fold's share; prompts are drawn, so the first are as good as any."""
     held = round(task.holdout.dev_share * len(told))
     dev = [row for each in told[:held] for row in rows_of(each.example, task.rewards, NOW)]
-    batch = pick_batch(told[held:], find_setting(cell.setting), config, task.name, NOW)
+    batch = pick_batch(told[held:], find_setting(cell.setting), config, task.name, NOW, cell.seed)
     phases = sort_rows(batch.rows, (), dev, methods_on(task), task.learners.preference).phases
     found = material_of(task, phases, None)
     if isinstance(found, str):

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from bench.learning.gym import Gym, Trained
-from bench.learning.settings import Setting
+from bench.learning.settings import Pick, Setting
 from bench.learning.users import Told
 from daemon.config import Config, TaskConfig
 from daemon.material import chooses, makes, pooled
 from daemon.methods_on import methods_on
 from learners import job as contract
-from learners.batching import decide, measure
+from learners.batching import BatchExample, decide, measure
 from learners.failures import examine
+from learners.lots import chance_of, lot
 from learners.preference import PhaseRows, rows_to_train, sort_rows, with_replay
 from learners.replay import StartChoice, sample_replay
 from learners.router import offer, rows_of
@@ -62,8 +63,8 @@ class Ended:
         return tuple(told for told in self.batch.chosen if told.example.interaction_id in names)
 
 
-def pick_batch(pool: Sequence[Told], setting: Setting, config: Config, task: str, now: datetime) -> Batch:
-    """The batch that this setting would train on, from all that was told (oldest first)."""
+def pick_batch(pool: Sequence[Told], setting: Setting, config: Config, task: str, now: datetime, seed: int) -> Batch:
+    """The batch that this setting would train on, from all that was told (oldest first); `seed` draws the lots."""
     began = time.process_time()
     found = task_of(config, task)
     rows = {told.example.interaction_id: rows_of(told.example, found.rewards, now) for told in pool}
@@ -72,7 +73,7 @@ def pick_batch(pool: Sequence[Told], setting: Setting, config: Config, task: str
     elif setting.pick == "first":
         names, limits = {told.example.interaction_id for told in pool[: found.batching.max]}, None
     else:
-        names, limits = _decided(pool, rows, found, now)
+        names, limits = _decided(pool, rows, found, now, setting.pick, str(seed).encode())
     chosen = tuple(told for told in pool if told.example.interaction_id in names)
     of_batch = tuple(row for told in chosen for row in rows[told.example.interaction_id])
     failures = _failures(chosen, found, now) if limits else {}
@@ -80,14 +81,18 @@ def pick_batch(pool: Sequence[Told], setting: Setting, config: Config, task: str
 
 
 def _decided(
-    pool: Sequence[Told], rows: Mapping[str, tuple[Row, ...]], task: TaskConfig, now: datetime
+    pool: Sequence[Told],
+    rows: Mapping[str, tuple[Row, ...]],
+    task: TaskConfig,
+    now: datetime,
+    pick: Pick,
+    secret: bytes,
 ) -> tuple[set[str], contract.BatchLimits | None]:
-    """The heaviest under the caps; or the whole pool, where a learner has a say in what goes into the batch."""
+    """The batch under the caps; or the whole pool, where a learner has a say in what goes into the batch."""
     newest_first = [(told.example, rows[told.example.interaction_id]) for told in reversed(pool)]
-    offered = offer(newest_first, task.rewards, now, methods_on(task))
-    evidence = measure(
-        task.name, now, task.batching, arrivals={}, signals=(), oldest_at=None, examples=offered.examples
-    )
+    offered = offer(newest_first, task.rewards, now, methods_on(task), secret)
+    examples = [replace(one, lot=_lot(at, one, rows, pick, secret)) for at, one in enumerate(offered.examples)]
+    evidence = measure(task.name, now, task.batching, arrivals={}, signals=(), oldest_at=None, examples=examples)
     decision = decide(evidence, task.batching)
     if not chooses(task):
         return {origin.interaction_id for origin in decision.counted}, None
@@ -95,6 +100,15 @@ def _decided(
         size=max(1, len(decision.counted)), cap=decision.cap, min_users=task.batching.min_users
     )
     return {origin.interaction_id for origin in decision.pool or decision.counted}, limits
+
+
+def _lot(at: int, example: BatchExample, rows: Mapping[str, tuple[Row, ...]], pick: Pick, secret: bytes) -> float:
+    """The product's, or what takes its place where another way to pick is tried; `at` counts from the newest."""
+    if pick == "newest":
+        return at
+    if pick == "heaviest":
+        return -max(row.weight for row in rows[example.origin.interaction_id])
+    return lot(chance_of(example.origin, secret), 1.0) if pick == "even" else example.lot
 
 
 def run_update(

@@ -1,4 +1,4 @@
-"""Learner `active` (hook `select`): the batch as a mixture, rather than what came in heaviest. Off by default.
+"""Learner `active` (hook `select`): the batch as a mixture, rather than drawn by weight. Off by default.
 
 Four ways to choose share the batch, and take turns so that every stretch of it has its shares:
 

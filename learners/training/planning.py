@@ -146,7 +146,9 @@ class _Hooks:
             for name, learner in self._on.items()
             if learner.select
         }
-        chosen = choose(pool, wishes, budget=limits.size, cap=limits.cap, min_users=limits.min_users)
+        chosen = choose(
+            pool, wishes, budget=limits.size, cap=limits.cap, min_users=limits.min_users, seed=self._job.seed
+        )
         for name, wish in wishes.items():
             self._report_choice(name, wish, chosen, limits.size)
         return tuple(pool[place].origin for place in chosen.places)

@@ -29,8 +29,8 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SETTINGS = BatchingSettings()
 
 
-def example(number: int, *users: str, weight: float = 1.0) -> BatchExample:
-    return BatchExample(Origin(f"i{number}", 1), users, weight)
+def example(number: int, *users: str, lot: float = 0.0) -> BatchExample:
+    return BatchExample(Origin(f"i{number}", 1), users, lot)
 
 
 def spread(count: int, users: int) -> tuple[BatchExample, ...]:
@@ -139,7 +139,7 @@ def test_have_counts_after_caps() -> None:
 
 
 def test_a_flood_by_one_user_neither_fills_nor_crowds_out_a_batch() -> None:
-    flood = tuple(example(1000 + number, "hostile", weight=2.0) for number in range(1000))
+    flood = tuple(example(1000 + number, "hostile", lot=-2.0) for number in range(1000))
     honest = spread(200, 9)
     decision = decide(evidence(examples=flood + honest), SETTINGS)
     hostile = {one.origin for one in flood}
@@ -152,7 +152,7 @@ def test_a_flood_by_one_user_neither_fills_nor_crowds_out_a_batch() -> None:
 
 some_examples = st.lists(
     st.tuples(st.lists(st.sampled_from("abcdefgh"), max_size=3), st.floats(0, 4)), max_size=400
-).map(lambda given: tuple(example(at, *users, weight=weight) for at, (users, weight) in enumerate(given)))
+).map(lambda given: tuple(example(at, *users, lot=lot) for at, (users, lot) in enumerate(given)))
 
 
 @given(some_examples, st.floats(0.05, 1), st.integers(1, 6), st.floats(0, 2e5))
@@ -172,8 +172,8 @@ def test_no_batch_ever_breaks_a_cap_or_lacks_users(
         assert len(set.union(*(users_of[origin] for origin in decision.batch))) >= min_users
 
 
-def test_the_pool_is_the_newest_and_the_batch_the_heaviest() -> None:
-    examples = tuple(example(number, f"u{number % 10}", weight=float(number)) for number in range(400))
+def test_the_pool_is_the_newest_and_the_batch_those_of_the_first_lots() -> None:
+    examples = tuple(example(number, f"u{number % 10}", lot=-float(number)) for number in range(400))
     decision = decide(evidence(examples=examples), SETTINGS)
     assert [origin.interaction_id for origin in decision.pool] == [f"i{number}" for number in range(300)]
     assert {f"i{number}" for number in range(299, 250, -1)} <= {origin.interaction_id for origin in decision.batch}
@@ -181,10 +181,10 @@ def test_the_pool_is_the_newest_and_the_batch_the_heaviest() -> None:
 
 
 def test_a_batch_is_opened_by_as_many_users_as_it_must_have() -> None:
-    heavy = tuple(example(number, "loud", weight=3.0) for number in range(100))
-    light = tuple(example(100 + number, f"u{number}", weight=0.1) for number in range(4))
+    first = tuple(example(number, "loud", lot=0.0) for number in range(100))
+    last = tuple(example(100 + number, f"u{number}", lot=9.0) for number in range(4))
     settings = BatchingSettings(min=20, max=20, max_share_per_user=1)
-    decision = decide(evidence(examples=heavy + light), settings)
+    decision = decide(evidence(examples=first + last), settings)
     assert (decision.ripe, decision.users, len(decision.batch)) == (True, 5, 20)
 
 

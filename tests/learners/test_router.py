@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from math import log
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from storage.records import Example, Message, Pair, Row, Scalar, Target
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=999)
 REWARDS = RewardSettings()
+KEY = b"of the lots"
 PROMPT = (Message("user", "Draw a diagram"),)
 
 
@@ -93,7 +95,7 @@ def test_an_answer_that_ended_badly_is_never_positive_but_its_correction_is(chan
     everything = [(FakeMethod("kto", lambda row, _: row.role != "pair"), None)]
     assert [row.role for row in route(rows_of(bad, REWARDS, NOW), SFT).by_method["sft"]] == ["target"]
     assert route(rows_of(liked, REWARDS, NOW), everything).no_method == {why: 1}
-    assert offer([(liked, rows_of(liked, REWARDS, NOW))], REWARDS, NOW, everything).no_method == {why: 1}
+    assert offer([(liked, rows_of(liked, REWARDS, NOW))], REWARDS, NOW, everything, KEY).no_method == {why: 1}
     assert [row.reward for row in route(rows_of(disliked, REWARDS, NOW), everything).by_method["kto"]] == [-1.0]
 
 
@@ -239,7 +241,7 @@ def test_only_what_a_method_learns_from_is_offered_to_the_batch() -> None:
             correction=Target("t", 0.5, NOW - timedelta(days=999), None),
         ),
     ]
-    offered = offer([(each, rows_of(each, REWARDS, NOW)) for each in examples], REWARDS, NOW, SFT)
+    offered = offer([(each, rows_of(each, REWARDS, NOW)) for each in examples], REWARDS, NOW, SFT, KEY)
     assert [one.origin.interaction_id for one in offered.examples] == ["i1", "liked"]
     assert offered.examples[0].users == ("ada",)
     assert offered.no_method == {"response": 1, "pair": 1, "no row": 1, "aged out": 1}
@@ -247,10 +249,10 @@ def test_only_what_a_method_learns_from_is_offered_to_the_batch() -> None:
 
 def test_an_example_of_a_rejected_update_is_offered_at_half_weight() -> None:
     whole, half = (
-        offer([(CORRECTED, rows_of(CORRECTED, REWARDS, NOW, halved))], REWARDS, NOW, SFT).examples[0].weight
+        offer([(CORRECTED, rows_of(CORRECTED, REWARDS, NOW, halved))], REWARDS, NOW, SFT, KEY).examples[0].lot
         for halved in (False, True)
     )
-    assert half == pytest.approx(whole / 2)
+    assert half == pytest.approx(whole + log(2)), "half as likely to be the earlier one"
 
 
 def test_by_prompt_a_row_whose_normalised_prompt_is_in_the_gate_is_dropped() -> None:
@@ -272,8 +274,8 @@ def test_where_kto_learns_a_batch_is_not_filled_with_disliked_answers_alone() ->
     disliked = replace(BARE, interaction_id="disliked", scalar=Scalar(0.0, 1, NOW))
     both = [(each, rows_of(each, REWARDS, NOW)) for each in (liked, disliked)]
     kto = [*SFT, (FakeMethod("kto", lambda row, _: row.role != "pair"), None)]
-    assert [each.weight for each in offer(both, REWARDS, NOW, kto).examples] == [2.0, 2.0]
-    assert [each.weight for each in offer(both[:1], REWARDS, NOW, kto).examples] == [0.5]
+    alone = [offer([each], REWARDS, NOW, kto, KEY).examples[0].lot for each in both]
+    assert [each.lot for each in offer(both, REWARDS, NOW, kto, KEY).examples] == [min(alone), min(alone)]
 
 
 def test_contradicting_votes_lower_an_answers_weight_and_not_its_corrections() -> None:

@@ -18,6 +18,7 @@ from bench.learning.cells import (
     BY_ROWS,
     CENTRE,
     ERD,
+    PICKS,
     PREFERENCE,
     PREFERENCE_RATES,
     RATES,
@@ -47,7 +48,7 @@ def test_no_cell_is_planned_twice() -> None:
 def test_settings_are_chosen_on_seeds_that_do_not_report() -> None:
     assert not set(DEV) & set(REPORT)
     for cell in all_cells():
-        assert cell.seed in (DEV if cell.point in (*RATES, *PREFERENCE_RATES, SHARES) else REPORT)
+        assert cell.seed in (DEV if cell.point in (*RATES, *PREFERENCE_RATES, *PICKS, SHARES) else REPORT)
 
 
 def test_the_tuner_is_measured_at_the_centre_alone_for_it_is_dear() -> None:

@@ -40,7 +40,7 @@ def train(gym: Gym, setting: Setting, count: int, *, steps: int = 4, rate: float
     from bench.learning.updates import pick_batch, run_update
 
     config = in_force(gym.task, setting, rows=10, steps=steps, rate=rate)
-    batch = pick_batch(told(gym, count), setting, config, "booking", NOW)
+    batch = pick_batch(told(gym, count), setting, config, "booking", NOW, 1)
     return batch, run_update(gym, batch, setting, config, 1, look_every=2)
 
 
