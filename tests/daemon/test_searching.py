@@ -1,11 +1,7 @@
-"""A search gives way to an update at once, goes on where it was, and what wins is in force until somebody says no."""
+"""A search gives way to an update at once and goes on where it was."""
 
 from __future__ import annotations
 
-import os
-import signal
-import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,127 +10,23 @@ import pytest
 from sqlalchemy import update
 
 from consumers.cleaning import prompt_key
-from daemon.actions.context import Context
-from daemon.actions.tuning import ask_to_tune, end_search, reset_tuning, show_tuning
-from daemon.config import Config, TaskConfig
+from daemon.actions.tuning import ask_to_tune, end_search, show_tuning
 from daemon.errors import Denied, NotFound
-from daemon.executors import Handle, JobStatus
-from daemon.executors.local import LocalExecutor
+from daemon.executors import JobStatus
 from daemon.search_material import SearchMaterial, gather_to_search
-from daemon.searching import Searching
-from daemon.tuned import told, with_tuning
-from learners.base import base_hash
-from learners.job import Base, BestTrial, Progress, SearchJob, SearchResult, SeedPair
-from learners.job_files import append_progress, read_job, write_result
-from learners.plan import steps_for
-from storage import decisions, registry, tables, tunings
-from storage.artifacts import Artifacts
-from storage.records import Adapter, Message, Target
+from learners.job import Progress, SearchResult
+from learners.job_files import append_progress
+from storage import registry, tables, tunings
+from storage.records import Adapter, Message
 from storage.store import Store
-from tests.daemon.test_jobs import FakeExecutor
-from tests.learners.training.tiny import make_base
+from tests.daemon.search_desk import BUSY, Desk, adopted, config, fill, task_of
 from tests.storage.makers import NOW, example, keep
-
-BUSY = "update 7 of erd is queued"
-
-
-def config(base: Path | str = "base", **own: Any) -> Config:
-    sections = {"learners": {"hyperparameters": True}, "hyperparameters": {"idle": "0s", "trials": 16}}
-    return Config.model_validate(
-        {
-            "model": {"base": str(base), "max_context": 256, "lora": {"rank": 4, "alpha": 8}},
-            "rewards": {"settle": "0s"},
-            "batching": {"min": 10, "max": 40, "max_share_per_user": 1, "min_users": 1},
-            "updates": {"threads": 1, "sft": {"learning_rate": 0.02, "steps": 6, "batch_size": 4}},
-            "tasks": {"erd": {**sections, **own}},
-        }
-    )
-
-
-def task_of(whole: Config) -> TaskConfig:
-    task = whole.task("erd")
-    assert task is not None
-    return task
-
-
-def fill(store: Store, base: str = "hash", train: int = 12, dev: int = 8) -> None:
-    """Corrections, each of a prompt of its own."""
-    for fold, count in (("train", train), ("dev", dev)):
-        found = [
-            replace(
-                example(f"{fold}{i}", correction=Target(f"answer {i}", 0.2, NOW, "u1"), scalar=None),
-                messages=(Message("user", f"question {fold} {i}"),),
-            )
-            for i in range(count)
-        ]
-        store.write(lambda tx, found=found, fold=fold: keep(tx, *found, fold=fold))  # type: ignore[misc]
-    store.write(lambda tx: registry.ensure_line(tx, "erd", base, NOW))
-
-
-class Desk:
-    """Searching with a clock of its own, and an executor that does as it is told."""
-
-    def __init__(self, store: Store, folder: Path) -> None:
-        self.store, self.config, self.now_s = store, config(), 0.0
-        self.executor = FakeExecutor()
-        self.folder: Path | None = None
-        self.executor.submit = self._submit  # type: ignore[method-assign]
-        base = Base(path="base", hash="hash")
-        self.searching = Searching(
-            store, folder, self.executor, base, lambda: self.config, lambda: NOW, lambda: self.now_s
-        )
-        live = type("Live", (), {"roles": ("learn",), "search_of": lambda _, task: self.searching.words(task)})()
-        self.context = Context(store, Artifacts(folder), lambda: self.config, lambda: NOW, live=live)
-
-    def _submit(self, directory: Path) -> Handle:
-        self.folder, self.executor.says = directory, JobStatus("running")
-        return Handle(directory, 1)
-
-    def tick(self, busy: str = "", after_s: float = 1.0) -> None:
-        self.now_s += after_s
-        self.searching.tick([task_of(self.config)], busy)
-
-    def job(self) -> SearchJob | None:
-        """The job that was submitted since the last call."""
-        folder, self.folder = self.folder, None
-        found = read_job(folder) if folder else None
-        assert found is None or isinstance(found, SearchJob)
-        return found
-
-    def ends(self, result: SearchResult) -> None:
-        assert self.searching._search is not None
-        write_result(self.searching._search.handle.directory, result)
-        self.executor.says = JobStatus("done")
-        self.tick()
-
-    def tries(self, finished: int, **best: float) -> SearchResult:
-        settings = {"learning_rate": 0.02, "passes": 2.0, **best}
-        return SearchResult(
-            outcome="searched", reason="", finished=finished, best=BestTrial(number=3, value=0.5, settings=settings)
-        )
-
-    def study(self) -> Any:
-        return self.store.read(lambda tx: tunings.list_studies(tx, "erd"))[0]
 
 
 @pytest.fixture
 def desk(store: Store, tmp_path: Path) -> Desk:
     fill(store)
     return Desk(store, tmp_path / "artifacts")
-
-
-def adopted(desk: Desk, gain: float = 0.2) -> None:
-    """Sixteen trials over two idle periods, then a comparison."""
-    desk.tick()
-    desk.ends(desk.tries(12, learning_rate=0.05))
-    desk.tick(busy=BUSY)
-    desk.tick()
-    desk.ends(desk.tries(16, learning_rate=0.05))
-    desk.job()
-    desk.tick()
-    seeds = (1, 2, 3)
-    pairs = tuple(SeedPair(seed=seed, against=1.0, settings=1.0 - gain) for seed in seeds)
-    desk.ends(SearchResult(outcome="searched", reason="", objective="dev loss", pairs=pairs))
 
 
 def test_a_study_spans_idle_periods_of_twelve_trials_and_ends_in_a_comparison(desk: Desk) -> None:
@@ -205,21 +97,6 @@ def test_a_worker_that_ends_after_the_last_trial_is_asked_again_which_did_best(d
     assert (job.trials, job.comparison) == (1, None)
 
 
-def test_settings_that_win_are_in_force_for_the_next_update_and_say_where_they_come_from(desk: Desk) -> None:
-    adopted(desk)
-    assert desk.study().state == "adopted"
-    shown = show_tuning(desk.context, "erd")
-    assert shown.settings == {"learning_rate": 0.05, "steps": "2 passes", "replay_share": 1.0}
-    assert shown.origin.startswith("tuning 1 of study 1, in force since 2026-11-01")
-    tuned = with_tuning(task_of(desk.config), desk.store.read(lambda tx: tunings.newest_tuning(tx, "erd")), "hash")
-    assert tuned.task.sft.learning_rate == 0.05
-    assert tuned.task.sft.steps == "2 passes"
-    assert told(tuned)["settings"]["origin"] == shown.origin
-    kinds = [one.reason for _, one in desk.store.read(lambda tx: decisions.list_decisions(tx, "erd", "tuning"))]
-    assert kinds[0].startswith("opened: 16 trials of sft")
-    assert "learning_rate 0.05, 2 passes over the rows against learning_rate 0.02, 6 steps: dev 1 -> 0.8" in kinds[1]
-
-
 def test_settings_that_do_not_win_change_nothing(desk: Desk) -> None:
     adopted(desk, gain=0.001)
     assert desk.study().state == "kept"
@@ -238,34 +115,6 @@ def test_a_study_whose_best_is_what_is_in_force_ends_without_a_comparison(desk: 
     assert desk.job() is None
     assert desk.study().state == "kept"
     assert desk.study().reason == "nothing did better than learning_rate 0.02, 6 steps in 12 trials"
-
-
-@pytest.mark.parametrize(
-    ("own", "base", "why"),
-    [
-        ({"learners": {"hyperparameters": False}}, "hash", "off"),
-        ({"sft": {"learning_rate": 0.01}}, "hash", "adaptd.yaml says otherwise of learning_rate"),
-        ({}, "another", "another base"),
-    ],
-)
-def test_a_tuning_holds_only_while_the_file_agrees(desk: Desk, own: dict[str, Any], base: str, why: str) -> None:
-    adopted(desk)
-    task, tuning = task_of(config(**own)), desk.store.read(lambda tx: tunings.newest_tuning(tx, "erd"))
-    tuned = with_tuning(task, tuning, base)
-    assert (tuned.origin, tuned.task) == ("adaptd.yaml", task)
-    if base == "hash":
-        desk.config = config(**own)
-        assert why in show_tuning(desk.context, "erd").tunings[0].not_in_force
-
-
-def test_a_tuning_can_be_turned_down_by_hand_and_stays_on_record(desk: Desk) -> None:
-    with pytest.raises(NotFound, match="no tuned settings"):
-        reset_tuning(desk.context, "erd")
-    adopted(desk)
-    shown = reset_tuning(desk.context, "erd")
-    assert shown.origin == "adaptd.yaml"
-    assert [(one.version, one.actor) for one in shown.tunings] == [(2, "operator"), (1, "adaptd")]
-    assert shown.settings["learning_rate"] == 0.02
 
 
 def test_a_study_asked_for_by_hand_is_opened_lengthened_and_ended(desk: Desk) -> None:
@@ -351,31 +200,6 @@ def test_trials_that_came_to_no_number_among_others_are_no_crash(desk: Desk) -> 
     assert (desk.study().crashes, desk.study().done) == (0, 12)
 
 
-def test_passes_that_won_make_more_steps_in_an_update_of_more_rows(desk: Desk) -> None:
-    """Twelve rows were searched; an update may replay two thousand, and each is to be seen as often."""
-    adopted(desk)
-    tuned = with_tuning(task_of(desk.config), desk.store.read(lambda tx: tunings.newest_tuning(tx, "erd")), "hash")
-    own = tuned.task.sft
-    assert [steps_for(rows, own.batch_size, own.steps) for rows in (12, 1200)] == [6, 600]
-
-
-def test_a_tuning_of_so_many_steps_from_an_older_daemon_means_that_still(desk: Desk) -> None:
-    settings, file = {"learning_rate": 0.05, "steps": 9.0}, {"learning_rate": 0.02, "steps": 6, "replay_share": 1.0}
-
-    def adopt(tx: Any) -> None:
-        tunings.adopt(tx, "erd", "sft", "hash", settings=settings, configured=file, reason="won", now=NOW)
-
-    desk.store.write(adopt)
-    shown = show_tuning(desk.context, "erd")
-    assert shown.settings == {"learning_rate": 0.05, "steps": 9, "replay_share": 1.0}
-    assert shown.tunings[0].not_in_force == ""
-    desk.tick()
-    job = desk.job()
-    assert job is not None
-    assert job.in_force == settings
-    assert job.start_from == {"learning_rate": 0.05, "passes": 3.0}
-
-
 def test_an_open_study_of_so_many_steps_is_ended_and_one_of_passes_begun(desk: Desk) -> None:
     knobs = [{"name": "steps", "low": 2, "high": 18, "log": True, "whole": True, "configured": 6}]
 
@@ -416,75 +240,3 @@ def test_what_was_rejected_once_counts_half_in_a_trial_as_well(desk: Desk) -> No
     assert isinstance(found, SearchMaterial)
     weights = {row.origin.interaction_id: row.weight for row in found.rows}
     assert weights["train1"] == pytest.approx(weights["train2"] / 2)
-
-
-@pytest.fixture
-def tiny_base(tmp_path: Path) -> Path:
-    return make_base(tmp_path / "tiny-base")
-
-
-@pytest.fixture
-def executor() -> Iterator[LocalExecutor]:
-    executor = LocalExecutor()
-    yield executor
-    executor.close()
-
-
-@pytest.mark.train
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_a_real_search_gives_way_in_seconds_and_a_kill_loses_one_trial(
-    store: Store, tmp_path: Path, tiny_base: Path, executor: LocalExecutor
-) -> None:
-    digest = base_hash(tiny_base)
-    fill(store, digest)
-    whole = config(tiny_base, hyperparameters={"idle": "0s", "trials": 50})
-    base = Base(path=str(tiny_base), hash=digest)
-    searching = Searching(store, tmp_path / "artifacts", executor, base, lambda: whole, lambda: NOW)
-
-    def until(trials: int) -> None:
-        deadline = time.monotonic() + 300
-        while _study(store).done < trials:
-            searching.tick([task_of(whole)], "")
-            assert time.monotonic() < deadline, searching.words("erd")
-            time.sleep(0.05)
-
-    searching.tick([task_of(whole)], "")
-    until(2)
-    asked = time.monotonic()
-    searching.tick([task_of(whole)], BUSY)  # the batch was ripe
-    assert time.monotonic() - asked < 10
-    assert searching._search is None
-    kept = _trials(tmp_path)
-    assert sum(one.state.name != "RUNNING" for one in kept) >= 2
-
-    searching.tick([task_of(whole)], "")
-    until(_study(store).done + 1)
-    assert searching._search is not None
-    os.kill(searching._search.handle.pid, signal.SIGKILL)
-    before = [one for one in _trials(tmp_path) if one.state.is_finished()]
-    until(_study(store).done + 1)
-    searching.stop()
-    after = _trials(tmp_path)
-    assert [one.value for one in after[: len(kept)] if one.state.name == "COMPLETE"][:2] == [
-        one.value for one in kept if one.state.name == "COMPLETE"
-    ][:2]
-    lost = [one for one in after if one.state.name == "FAIL"]
-    assert len(lost) <= 2, "one by giving way, one by the kill"
-    assert len([one for one in after if one.state.is_finished()]) > len(before)
-    assert _study(store).crashes <= 1
-
-
-def _study(store: Store) -> Any:
-    studies = store.read(lambda tx: tunings.list_studies(tx, "erd"))
-    return studies[0] if studies else type("None yet", (), {"done": 0})
-
-
-def _trials(folder: Path) -> list[Any]:
-    """As anybody reads them who has Optuna, while a worker may be writing."""
-    import optuna
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
-    storage = JournalStorage(JournalFileBackend(str(folder / "artifacts" / "studies" / "erd.journal")))
-    return optuna.load_study(study_name="sft-1", storage=storage).trials
