@@ -30,7 +30,7 @@ from learners.preference import (
     roles_in_words,
 )
 from learners.router import Methods, drop_leaks, offer, rows_of
-from storage import buffer, decisions, updates
+from storage import buffer, decisions, reservations, updates
 from storage.errors import StalePool
 from storage.folds import fold_secret
 from storage.records import Decision, Example, Origin, Row, Update
@@ -138,7 +138,7 @@ def _with_rows(
     tx: Connection, task: TaskConfig, found: Sequence[Example], now: datetime
 ) -> list[tuple[Example, tuple[Row, ...]]]:
     """Examples with what they teach, without those of which a row is one that the gate would know again."""
-    halved = buffer.half_weighted(tx, task.name, [Origin(e.interaction_id, e.revision) for e in found])
+    halved = reservations.half_weighted(tx, task.name, [Origin(e.interaction_id, e.revision) for e in found])
     keys = gate_keys(tx, task)
     standing = standing_of(tx, task)
     rows = [(e, rows_of(e, task.rewards, now, Origin(e.interaction_id, e.revision) in halved, standing)) for e in found]
@@ -204,7 +204,7 @@ def _said(weighed: Weighed, news: bool) -> BatchDecision:
 def _begin(tx: Connection, champion: str, decision: BatchDecision, evidence: BatchEvidence, now: datetime) -> Update:
     task = evidence.task
     update = updates.create_update(tx, task, champion, decision.reason, now)
-    buffer.reserve(tx, update.update_id, decision.pool, now)
+    reservations.reserve(tx, update.update_id, decision.pool, now)
     batch = [[origin.interaction_id, origin.revision] for origin in decision.batch]
     subject = f"update {update.update_id}"
     detail = {

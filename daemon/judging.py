@@ -23,7 +23,7 @@ from learners import job as contract
 from learners.gate import Judgement, gate_rows, judge, one_row_each, wait_for
 from learners.job_files import read_answers, read_result, write_job, write_pairs, write_prompts
 from learners.pairwise.head import MIN_PAIRS
-from storage import buffer, decisions, registry, updates
+from storage import decisions, registry, reservations, updates
 from storage.artifacts import Artifacts
 from storage.records import Adapter, Decision, Look, Origin, Score, Update, UpdateState
 from storage.store import Store
@@ -218,12 +218,12 @@ class Judging:
         update: Update,
         state: UpdateState,
         reason: str,
-        outcome: buffer.Outcome,
+        outcome: reservations.Outcome,
         judgement: Judgement | None = None,
     ) -> None:
         now = self._clock()
         used = [Origin(str(name), int(revision)) for name, revision in update.report.get("batch", [])]
-        released = buffer.release(tx, update.update_id, used, outcome)
+        released = reservations.release(tx, update.update_id, used, outcome)
         if state in ("rejected", "expired", "cancelled", "failed") and _is_candidate(tx, update):
             assert update.candidate is not None, "what is a candidate has a name"
             registry.reject(tx, update.candidate)

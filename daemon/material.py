@@ -27,7 +27,7 @@ from learners.plan import steps_for
 from learners.preference import PhaseRows, Sorted, count_rows, roles_in_words, sort_rows, with_replay
 from learners.replay import StartEvidence, measure_row, sample_replay
 from learners.router import drop_leaks, rows_of
-from storage import buffer, registry, updates
+from storage import buffer, registry, reservations, updates
 from storage.records import Adapter, Example, Origin, Row, Update
 
 MOST_LEARNED = 2000  # learned examples that replay is drawn from
@@ -74,10 +74,10 @@ class Material:
 
 def gather(tx: Connection, update: Update, task: TaskConfig, now: datetime) -> Material:
     """From the update's pool, what was learned before, and the dev fold."""
-    pool = dict(buffer.reserved_examples(tx, update.update_id))
+    pool = dict(reservations.reserved_examples(tx, update.update_id))
     batch = [origin for entry in update.report["batch"] if (origin := Origin(*entry)) in pool]
     chosen = [*pool] if chooses(task) else batch
-    halved = buffer.half_weighted(tx, update.task, chosen)
+    halved = reservations.half_weighted(tx, update.task, chosen)
     new = {origin.interaction_id for origin in chosen}
     learned = [e for e in buffer.learned_examples(tx, update.task, MOST_LEARNED) if e.interaction_id not in new]
     keys = gate_keys(tx, task)

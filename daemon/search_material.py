@@ -25,7 +25,7 @@ from learners.preference import PhaseRows, rows_to_judge_by, rows_to_train, sort
 from learners.replay import StartEvidence
 from learners.router import drop_leaks, rows_of
 from learners.tuner import MIN_DEV, knobs_for
-from storage import buffer, registry
+from storage import buffer, registry, reservations
 from storage.records import Adapter, Example, Origin, Row
 
 MOST_REPLAYED = 200
@@ -94,7 +94,7 @@ def _phases(tx: Connection, task: TaskConfig, now: datetime, floor: Floor, most_
 
 def _rows(tx: Connection, task: TaskConfig, examples: list[Example], now: datetime) -> list[Row]:
     standing = standing_of(tx, task)
-    halved = buffer.half_weighted(tx, task.name, [_origin(example) for example in examples])
+    halved = reservations.half_weighted(tx, task.name, [_origin(example) for example in examples])
     rows = [
         row for example in examples for row in rows_of(example, task.rewards, now, _origin(example) in halved, standing)
     ]

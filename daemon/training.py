@@ -33,7 +33,7 @@ from learners.job_files import (
 )
 from learners.preference import PhaseRows
 from learners.replay import StartChoice, choose_start, with_share
-from storage import buffer, decisions, registry, updates
+from storage import decisions, registry, reservations, updates
 from storage.artifacts import Artifacts
 from storage.errors import StorageError
 from storage.records import Adapter, Decision, Origin, Update
@@ -125,7 +125,7 @@ class Training:
         now = self._clock()
 
         def change(tx: Connection) -> None:
-            buffer.release(tx, update.update_id, [], "cancelled")
+            reservations.release(tx, update.update_id, [], "cancelled")
             updates.change_update(tx, update, "cancelled", now, reason=words)
             decisions.record(tx, Decision(now, "update", words, update.task, f"update {update.update_id}"))
 
@@ -173,7 +173,7 @@ class Training:
             if left_out:
                 report["left_out"] = left_out
                 out = [Origin(*entry) for entry in left_out]
-                buffer.leave_out(tx, update.update_id, out, "looked like noise to the curriculum in two updates")
+                reservations.leave_out(tx, update.update_id, out, "looked like noise to the curriculum in two updates")
             updates.change_update(tx, update, "trained", self._clock(), report=report, batch_size=len(batch))
 
         self._store.write(change)
@@ -214,7 +214,7 @@ class Training:
         now, why = self._clock(), f"{attempts} attempts crashed, the last because: {reason}"
 
         def change(tx: Connection) -> None:
-            aside = buffer.set_aside(tx, update.update_id, why)
+            aside = reservations.set_aside(tx, update.update_id, why)
             updates.change_update(tx, update, "failed", now, attempts=attempts, reason=why)
             words = f"{aside} examples set aside: {why}"
             decisions.record(tx, Decision(now, "set_aside", words, update.task, f"update {update.update_id}"))
@@ -239,7 +239,7 @@ class Training:
 
         def change(tx: Connection) -> None:
             self._put_aside(tx, update, unfit)
-            buffer.release(tx, update.update_id, learned, "promoted" if known else "failed")
+            reservations.release(tx, update.update_id, learned, "promoted" if known else "failed")
             updates.change_update(tx, update, "failed", now, reason=reason, report=report or update.report)
             decisions.record(
                 tx, Decision(now, "update", f"failed: {reason}", update.task, f"update {update.update_id}")
@@ -251,7 +251,7 @@ class Training:
         """What no update can train on would be in every one to come."""
         for why, origins in unfit.items():
             out = [Origin(*entry) for entry in _among(_reserved(tx, update), origins)]
-            aside = buffer.set_aside(tx, update.update_id, why, out)
+            aside = reservations.set_aside(tx, update.update_id, why, out)
             words, subject = f"{aside} examples set aside: {why}", f"update {update.update_id}"
             decisions.record(tx, Decision(self._clock(), "set_aside", words, update.task, subject))
 
@@ -267,7 +267,7 @@ def _held(update: Update, material: Material, used: set[str]) -> list[list[Any]]
 
 def _reserved(tx: Connection, update: Update) -> list[list[Any]]:
     """The live pool as reports name it."""
-    pool = buffer.reserved_examples(tx, update.update_id)
+    pool = reservations.reserved_examples(tx, update.update_id)
     return [[origin.interaction_id, origin.revision] for origin, _ in pool]
 
 

@@ -17,7 +17,7 @@ from bench.reporting import ROOT
 from bench.update.material import TASK, corrections, interactions
 from examples.erd.demo.daemon_process import DaemonProcess, free_ports
 from learners.job_files import read_result
-from storage import buffer, folds, updates
+from storage import folds, reservations, updates
 from storage.records import TERMINAL_UPDATE_STATES, Update
 from storage.store import Store
 
@@ -193,7 +193,7 @@ def _job_ended_at(store: Store, update: Update, kind: str) -> datetime:
 
 def _filled_at(store: Store, update: Update) -> datetime:
     """When the event was received that made the batch: later ones may be in its pool too. Ask while it runs."""
-    pool = store.read(lambda tx: buffer.reserved_examples(tx, update.update_id))
+    pool = store.read(lambda tx: reservations.reserved_examples(tx, update.update_id))
     received = sorted(example.last_signal_at for _, example in pool if example.last_signal_at)
     return received[BATCH - 1]
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from daemon.actions.context import Context
 from daemon.actions.trends import KEPT_METRICS
 from daemon.errors import Denied, NotFound
-from storage import buffer, decisions, registry, updates
+from storage import decisions, registry, reservations, updates
 from storage.errors import ArtifactCorrupt, UnknownAdapter
 from storage.records import Adapter, Decision, Origin
 
@@ -96,7 +96,7 @@ def _end_judging(tx: Connection, adapter: Adapter, reason: str, now: datetime) -
     for update in updates.unfinished_updates(tx):
         if update.candidate == adapter.name and update.state in ("trained", "held"):
             used = [Origin(str(name), int(revision)) for name, revision in update.report.get("batch", [])]
-            released = buffer.release(tx, update.update_id, used, "promoted")
+            released = reservations.release(tx, update.update_id, used, "promoted")
             report = {**update.report, "released": released}
             updates.change_update(tx, update, "promoted", now, reason=reason, report=report)
 

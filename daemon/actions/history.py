@@ -25,7 +25,7 @@ from learners.curves import PhaseCurve, curves_of
 from learners.errors import LearnerError
 from learners.job_files import read_progress
 from learners.tracker import score_interval
-from storage import buffer, registry, updates
+from storage import buffer, registry, reservations, updates
 from storage.records import Adapter, Job, Update
 
 MOST_UPDATES = 100
@@ -237,7 +237,7 @@ def _rewards_of(context: Context, tx: Connection, update: Update) -> list[int]:
     settings = in_force.rewards if in_force else context.config().rewards
     used = {str(entry[0]) for entry in update.report.get("batch", ())}
     bins = [0] * REWARD_BINS
-    for name, signal in buffer.signals_of_pool(tx, update.update_id):
+    for name, signal in reservations.signals_of_pool(tx, update.update_id):
         if name in used:
             bins[min(REWARD_BINS - 1, int((reward(signal, settings) + 1) / 2 * REWARD_BINS))] += 1
     return bins

@@ -21,7 +21,7 @@ from daemon.metrics.families import histogram
 from daemon.metrics.feedback import OTHER
 from learners.errors import LearnerError
 from learners.job_files import read_result
-from storage import buffer, decisions, registry, updates
+from storage import decisions, registry, reservations, updates
 from storage.records import Decision, Job, Update
 
 OVERLAP = timedelta(minutes=5)  # a wall clock may be set back a little
@@ -99,7 +99,7 @@ class UpdateMeasures:
         update = updates.get_update(tx, adapter.update_id) if adapter and adapter.update_id else None
         if update is None or not self._is_first(update, target):
             return
-        span = buffer.feedback_span(tx, update.update_id)
+        span = reservations.feedback_span(tx, update.update_id)
         for since, received_at in zip(("first", "last"), span or (), strict=False):
             seconds = max(0.0, (release.at - received_at).total_seconds())
             self._to_service.labels(_named(update.task, declared), target, since).observe(seconds)

@@ -11,7 +11,7 @@ from daemon.actions.context import Context
 from daemon.config import Config, TaskConfig
 from daemon.jobs import Done
 from daemon.judging import Judging
-from storage import buffer, registry, updates
+from storage import buffer, registry, reservations, updates
 from storage.artifacts import Artifacts
 from storage.records import Adapter, Update, UpdateState
 from storage.store import Store
@@ -92,7 +92,7 @@ class Bench:
         version = registry.next_version(tx, TASK)
         update = updates.create_update(tx, TASK, self._champion(tx), "ripe", NOW)
         pool = keep(tx, *(example(f"v{version} {number}") for number in range(POOL)))
-        buffer.reserve(tx, update.update_id, pool, NOW)
+        reservations.reserve(tx, update.update_id, pool, NOW)
         report = {"batch": [[one.interaction_id, one.revision] for one in pool[:BATCH]]}
         name = f"{TASK}@v{version}"
         update = updates.change_update(tx, update, "running", NOW, candidate=name, report=report)

@@ -12,7 +12,7 @@ import pytest
 from daemon import batches as of_batches
 from daemon.batches import Batches, weigh
 from daemon.config import Config
-from storage import buffer, decisions, updates
+from storage import decisions, reservations, updates
 from storage.records import Signal, Update, UpdateState
 from storage.store import Store
 from tests.storage.makers import NOW, example, insert, keep, later, rating
@@ -44,7 +44,7 @@ def end_with(store: Store, *states: UpdateState) -> None:
     for state in states:
         update = store.write(partial(updates.change_update, current=update, to_state=state, now=later(1)))
     if states[-1] != "held":
-        store.write(lambda tx: buffer.release(tx, update.update_id, [], "failed"))
+        store.write(lambda tx: reservations.release(tx, update.update_id, [], "failed"))
 
 
 def updates_begun(store: Store) -> int:

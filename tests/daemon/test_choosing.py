@@ -21,7 +21,7 @@ from daemon.training import Training
 from learners.base import base_hash
 from learners.job import Base
 from learners.job_files import read_job, read_made, read_pool
-from storage import buffer, decisions, registry, updates
+from storage import buffer, decisions, registry, reservations, updates
 from storage.artifacts import Artifacts
 from storage.records import Example, Message, Origin, Target, Update
 from storage.store import Store
@@ -134,9 +134,9 @@ def test_what_the_worker_chose_is_learned_and_the_rest_returns(filled: Store, tm
     users = {one.interaction_id: one.users for one in corrections()}
     assert max(Counter(user for name, _ in batch for user in users[name]).values()) <= cap
     assert update.report["training"]["learners"]["active"]["numbers"]["brought"] > 0
-    held = [origin for origin, _ in filled.read(lambda tx: buffer.reserved_examples(tx, update.update_id))]
+    held = [origin for origin, _ in filled.read(lambda tx: reservations.reserved_examples(tx, update.update_id))]
     used = [origin for origin in held if [origin.interaction_id, origin.revision] in batch]
-    released = filled.write(lambda tx: buffer.release(tx, update.update_id, used, "promoted"))
+    released = filled.write(lambda tx: reservations.release(tx, update.update_id, used, "promoted"))
     assert (released.learned, released.returned) == (len(batch), len(pool) - len(batch))
 
 
@@ -178,7 +178,7 @@ def test_what_the_curriculum_left_out_comes_back_at_half_weight(filled: Store, t
     assert len(out) == 3
     assert not [entry for entry in update.report["batch"] if entry in out]
     origins = [Origin(*one) for one in out]
-    assert filled.read(lambda tx: buffer.half_weighted(tx, "erd", origins)) == set(origins)
+    assert filled.read(lambda tx: reservations.half_weighted(tx, "erd", origins)) == set(origins)
 
 
 def test_what_no_step_saw_goes_back_as_it_was_and_what_does_not_fit_is_set_aside(store: Store, tmp_path: Path) -> None:
@@ -189,11 +189,11 @@ def test_what_no_step_saw_goes_back_as_it_was_and_what_does_not_fit_is_set_aside
     update = learning.train()
     batch = [Origin(*entry) for entry in update.report["batch"]]
     assert (len(batch), update.report["unseen"]) == (update.batch_size, 3) == (8, 3)
-    store.write(lambda tx: buffer.release(tx, update.update_id, batch, "promoted"))
+    store.write(lambda tx: reservations.release(tx, update.update_id, batch, "promoted"))
     counts = store.read(lambda tx: buffer.buffer_counts(tx, "erd"))
     assert (counts.learned, counts.open, counts.set_aside) == (8, 3, 1)
     assert not store.read(
-        lambda tx: buffer.half_weighted(tx, "erd", [Origin(one.interaction_id, 1) for one in examples])
+        lambda tx: reservations.half_weighted(tx, "erd", [Origin(one.interaction_id, 1) for one in examples])
     )
     said = [one.reason for _, one in store.read(lambda tx: decisions.list_decisions(tx, "erd"))]
     assert "1 examples set aside: longer than 256 tokens" in said

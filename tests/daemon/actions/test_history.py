@@ -13,7 +13,7 @@ from daemon.errors import NotFound
 from daemon.material import timed_runs
 from learners.job import Progress
 from learners.job_files import append_progress
-from storage import buffer, registry, updates
+from storage import registry, reservations, updates
 from storage.records import Adapter
 from storage.store import Store
 from tests.daemon.past import FATES, TASK, context_of, live_through
@@ -88,7 +88,7 @@ def test_the_rewards_of_an_update_are_those_on_its_batch_that_were_there_when_it
 
     def reserved(number: int) -> None:
         (origin,) = store.write(lambda tx: keep(tx, example(f"i{number}")))
-        store.write(lambda tx: buffer.reserve(tx, number, [origin], NOW))
+        store.write(lambda tx: reservations.reserve(tx, number, [origin], NOW))
 
     reserved(1)
     reserved(3)

@@ -14,7 +14,7 @@ from daemon.actions.rebase import rebase_task
 from daemon.actions.status import status
 from daemon.errors import Denied, NotFound
 from daemon.material import gather, phases_of
-from storage import buffer, decisions, registry, updates
+from storage import decisions, registry, reservations, updates
 from storage.records import Adapter, Target
 from storage.store import Store
 from tests.daemon.past import TASK, context_of
@@ -37,12 +37,12 @@ def learn(store: Store, *, files: bool = True) -> None:
     target = Target("by hand", 0.2, NOW, "u1")
     (origin,) = store.write(lambda tx: keep(tx, example("i1", correction=target, scalar=None)))
     update = store.write(lambda tx: updates.create_update(tx, TASK, line.champion, "ripe", NOW))
-    store.write(lambda tx: buffer.reserve(tx, update.update_id, [origin], NOW))
+    store.write(lambda tx: reservations.reserve(tx, update.update_id, [origin], NOW))
     made = "erd/v1" if files else None
     adapter = Adapter(f"{TASK}@v1", TASK, 1, OLD, line.champion, update.update_id, NOW, "candidate", made)
     store.write(lambda tx: registry.add_candidate(tx, adapter))
     store.write(lambda tx: registry.promote(tx, TASK, adapter.name, line.champion, later(1)))
-    store.write(lambda tx: buffer.release(tx, update.update_id, [origin], "promoted"))
+    store.write(lambda tx: reservations.release(tx, update.update_id, [origin], "promoted"))
     running = store.write(lambda tx: updates.change_update(tx, update, "running", later(1)))
     trained = store.write(lambda tx: updates.change_update(tx, running, "trained", later(1)))
     store.write(lambda tx: updates.change_update(tx, trained, "promoted", later(1)))

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from learners.job import TrainResult
 from learners.job_files import write_result
-from storage import buffer, decisions, registry, updates
+from storage import decisions, registry, reservations, updates
 from storage.records import Adapter, Decision, Origin, Update
 from tests.daemon.desk import NOW, wire
 from tests.daemon.metrics.pages import Page
@@ -66,11 +66,11 @@ def test_what_ended_before_this_daemon_started_is_not_counted_again(page: Page) 
 def promoted(tx: Connection) -> None:
     """One example was learned: its feedback came at NOW, the update began 10 s later and was promoted at 40 s."""
     update = begun(tx)
-    buffer.reserve(tx, update.update_id, [Origin("i1", 2)], at(10))
+    reservations.reserve(tx, update.update_id, [Origin("i1", 2)], at(10))
     changed = updates.change_update(tx, update, "trained", at(30))
     registry.add_candidate(tx, Adapter("erd@v1", "erd", 1, "base", "erd@v0", update.update_id, at(30), "candidate"))
     registry.promote(tx, "erd", "erd@v1", "erd@v0", at(40))
-    buffer.release(tx, update.update_id, [Origin("i1", 2)], "promoted")
+    reservations.release(tx, update.update_id, [Origin("i1", 2)], "promoted")
     updates.change_update(tx, changed, "promoted", at(40))
 
 
