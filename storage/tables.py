@@ -349,6 +349,7 @@ score = Table(
     _required("value", Float),
     _required("count", Integer),
     _required("at", UtcTime),
+    Column("yardstick", Text),
 )
 
 decision = Table(

@@ -34,9 +34,8 @@ def list_(
     table = Table("adapter", "state", "score of 100", "made from", "update", "made at", box=None)
     for one in found:
         update = str(one["update_id"] or "-")
-        table.add_row(
-            one["name"], one["state"], points(one["score"]), one["parent"] or "-", update, one["created_at"][:19]
-        )
+        score = points(one["score"]) + ("" if one["comparable"] else ", earlier validator")
+        table.add_row(one["name"], one["state"], score, one["parent"] or "-", update, one["created_at"][:19])
     out.print(table)
 
 

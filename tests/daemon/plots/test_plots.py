@@ -13,10 +13,11 @@ pytest.importorskip("matplotlib", reason="drawing needs adaptd[plot]")
 
 from daemon.actions.history import task_history, update_history
 from daemon.errors import UsageError
-from daemon.plots import PlotsNotInstalled, check_plots, draw_task, draw_update
+from daemon.plots import PlotsNotInstalled, check_plots, draw_task, draw_update, style
+from daemon.plots.task import draw
 from storage import updates
 from storage.store import Store
-from tests.daemon.past import TASK, context_of, live_through
+from tests.daemon.past import TASK, change_validator, context_of, live_through
 from tests.storage.makers import NOW
 
 
@@ -74,3 +75,23 @@ def test_without_matplotlib_it_says_what_to_install(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(importlib.util, "find_spec", absent)
     with pytest.raises(PlotsNotInstalled, match=r"pip install 'adaptd\[plot\]'"):
         check_plots(tmp_path / "x.png")
+
+
+def test_scores_of_two_validators_are_not_joined_and_the_change_is_said(store: Store, tmp_path: Path) -> None:
+    live_through(store)
+    context = context_of(store, tmp_path)
+
+    def drawn() -> tuple[list[list[float]], str]:
+        figure = draw(task_history(context, TASK))
+        lines = [list(line.get_xdata()) for line in figure.axes[0].lines if line.get_linewidth() == 1.6]
+        style.save(figure, tmp_path / "task.svg")
+        return lines, words_of(tmp_path / "task.svg")
+
+    lines, words = drawn()
+    assert lines == [[0, 1, 2, 4]]
+    assert "validator changed" not in words
+    change_validator(store)
+    lines, words = drawn()
+    assert lines == [[0, 1, 2], [4]]
+    assert "validator changed" in words
+    assert "pale: by another validator, not to be compared" in words
