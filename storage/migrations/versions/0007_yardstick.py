@@ -1,6 +1,7 @@
-"""By which yardstick a score was measured, so that scores of two validators are not compared.
+"""By which yardstick a score was measured, and a study's trials, so that those of two validators are not compared.
 
-Of the scores that are there nobody knows it: theirs stays empty. `learners.yardsticks` says what they count as.
+Of what is there already nobody knows it: theirs stays empty. `learners.yardsticks` says what such scores count as; an
+open study goes on.
 """
 
 import sqlalchemy as sa
@@ -12,3 +13,4 @@ down_revision = "0006"
 
 def upgrade() -> None:
     op.add_column("score", sa.Column("yardstick", sa.Text(), nullable=True))
+    op.add_column("study", sa.Column("yardstick", sa.Text(), nullable=True))
