@@ -95,3 +95,13 @@ def test_scores_of_two_validators_are_not_joined_and_the_change_is_said(store: S
     assert lines == [[0, 1, 2], [4]]
     assert "validator changed" in words
     assert "pale: by another validator, not to be compared" in words
+
+
+def test_where_the_gate_reads_by_another_validator_the_gains_are_told_apart(store: Store, tmp_path: Path) -> None:
+    live_through(store)
+    found = task_history(context_of(store, tmp_path), TASK)
+    by = (None, "old", None, "old", "new", None)  # None: judged before it was kept, or by something else
+    told = [one.model_copy(update={"yardstick": name}) for one, name in zip(found.updates, by, strict=True)]
+    figure = draw(found.model_copy(update={"updates": told}))
+    marks = [line.get_xdata()[0] for line in figure.axes[1].lines if line.get_label() == "validator changed"]
+    assert marks == [4.5]
