@@ -70,7 +70,8 @@ def _screen(update: Update, task: TaskConfig, looks: Sequence[Look]) -> contract
 
 def yardstick_of(task: TaskConfig) -> str | None:
     """By what the validator in force scores; None where there is none."""
-    return task.validator and validator_yardstick(task.validator.name, task.validator.settings)
+    choice = task.validator
+    return None if choice is None else validator_yardstick(choice.name, choice.settings)
 
 
 def contender(adapter: Adapter, artifacts: Artifacts, served: Mapping[str, str]) -> contract.Contender:

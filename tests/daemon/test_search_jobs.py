@@ -181,5 +181,5 @@ def test_a_study_of_so_many_steps_or_of_another_validator_is_not_gone_on_with() 
     assert "passes are searched instead" in outdated(replace(STUDY, knobs=[{"name": "steps", "whole": True}]), task)
     for by in ("another", ""):  # empty: its trials were scored by the dev loss
         assert "the validator was changed" in outdated(replace(STUDY, yardstick=by), task)
-    for by in (yardstick_of(task), None):  # None: from before it was kept
-        assert outdated(replace(STUDY, yardstick=by), task) == ""
+    for known in (yardstick_of(task), None):  # None: from before it was kept
+        assert outdated(replace(STUDY, yardstick=known), task) == ""
