@@ -15,6 +15,7 @@ from daemon.config import Config, TaskConfig
 from daemon.embeddings import embeddings_of
 from learners import job as contract
 from learners.gate import GateRow, screen_level
+from learners.yardsticks import set_yardstick, validator_yardstick
 from storage.artifacts import Artifacts
 from storage.records import Adapter, Look, Score, Update
 
@@ -43,6 +44,7 @@ def evaluate_job(
         candidate=contenders[0],
         champion=contenders[1],
         validator=task.validator and contract.ValidatorChoice(**task.validator.model_dump()),
+        yardstick=yardstick_of(task),
         sampling=contract.SamplingChoice(max_tokens=min(ANSWER_TOKENS, config.model.max_context)),
         similarity=config.similarity,
         embeddings=embeddings_of(config),
@@ -64,6 +66,12 @@ def _screen(update: Update, task: TaskConfig, looks: Sequence[Look]) -> contract
         primary=task.gate.primary,
         max_share_per_user=task.batching.max_share_per_user,
     )
+
+
+def yardstick_of(task: TaskConfig) -> str | None:
+    """By what the validator in force scores; None where there is none."""
+    choice = task.validator
+    return None if choice is None else validator_yardstick(choice.name, choice.settings)
 
 
 def contender(adapter: Adapter, artifacts: Artifacts, served: Mapping[str, str]) -> contract.Contender:
@@ -89,15 +97,30 @@ def kl_of(update: Update) -> float | None:
     return max((float(kl) for kl in found if kl is not None), default=None)
 
 
-def scores_of(candidate: str | None, champion: str, rows: Sequence[GateRow], now: datetime) -> list[Score]:
+def scores_of(job: contract.EvaluateJob, rows: Sequence[GateRow], now: datetime) -> list[Score]:
     """Mean validator scores of both, where there is a validator, and what they are worth on golden and retention."""
-    sides = [(candidate, "candidate"), (champion, "champion")]
+    sides = [(job.candidate.name, "candidate"), (job.champion.name, "champion")]
+    by = _yardsticks(job, rows)
     return [
-        Score(name, metric, fmean(values), len(values), now)
+        Score(name, metric, fmean(values), len(values), now, by[metric])
         for name, side in sides
         for metric, values in _worths(rows, side).items()
-        if name and values
+        if values
     ]
+
+
+def _yardsticks(job: contract.EvaluateJob, rows: Sequence[GateRow]) -> dict[str, str | None]:
+    """By metric. The gate's own prompts are no part of the validator's: they change with every judging, and should."""
+    return {
+        "validator": job.yardstick,
+        "golden": set_yardstick(_items(rows, "golden"), job.similarity.model_dump(mode="json", exclude_defaults=True)),
+        "retention": set_yardstick(_items(rows, "retention")),
+    }
+
+
+def _items(rows: Sequence[GateRow], part: str) -> list[tuple[str, str]]:
+    """The prompts of a set that both could answer, and their targets."""
+    return [(row.prompt or row.id, row.target or "") for row in rows if row.part == part]
 
 
 def _worths(rows: Sequence[GateRow], side: str) -> dict[str, list[float]]:

@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import Connection
 
 from daemon.config import Config, TaskConfig
-from daemon.evaluations import contender, evaluate_job, kl_of, scores_of
+from daemon.evaluations import contender, evaluate_job, kl_of, scores_of, yardstick_of
 from daemon.evidence import gate_prompts, human_texts, set_prompts, train_pairs
 from daemon.failures import Failures
 from daemon.jobs import Crashed, Done, Jobs
@@ -132,10 +132,13 @@ class Judging:
     def _judge(self, update: Update, task: TaskConfig, folder: Path) -> None:
         result = read_result(folder)
         assert isinstance(result, contract.EvaluateResult), "a done evaluate job has an evaluate result"
+        job = contract.EvaluateJob.model_validate_json((folder / contract.JOB).read_bytes())
+        if job.yardstick != yardstick_of(task):
+            self._store.write(lambda tx: self._again(tx, update, "the validator was changed meanwhile"))
+            return
         if result.outcome == "failed":
             self._crashed(update, result.reason)
             return
-        job = contract.EvaluateJob.model_validate_json((folder / contract.JOB).read_bytes())
         rows = gate_rows(read_answers(folder))
         bench, texts = self._store.read(
             lambda tx: (self._bench(tx, update, task), human_texts(tx, task, self._clock()))
@@ -151,8 +154,9 @@ class Judging:
             kl=kl_of(update),
             screened=result.screened,
         )
-        judgement = replace(judgement, report={**judgement.report, **result.preferring})
-        scores = () if result.screened else scores_of(update.candidate, job.champion.name, rows, self._clock())
+        by = {"yardstick": job.yardstick} if judgement.primary == "validator" else {}
+        judgement = replace(judgement, report={**judgement.report, **result.preferring, **by})
+        scores = () if result.screened else scores_of(job, rows, self._clock())
         self._apply(update, judgement, scores, job.champion.name)
         if not result.screened:
             self._failures.judged(task, one_row_each(rows), str(update.candidate), job.champion.name)
@@ -188,8 +192,7 @@ class Judging:
             assert line is not None, "a task that has an update has a line"
             against = judged_against or line.champion
             if line.champion != against:
-                words = f"{against} is no longer the champion; judged again"
-                decisions.record(tx, Decision(self._clock(), "verdict", words, update.task, update.candidate))
+                self._again(tx, update, f"{against} is no longer the champion")
                 return
             if judgement.spent_look:
                 updates.save_look(
@@ -205,6 +208,11 @@ class Judging:
                 self._conclude(tx, update, "held", judgement.reason, "held", judgement)
 
         self._store.write(change)
+
+    def _again(self, tx: Connection, update: Update, why: str) -> None:
+        """What was measured counts for nothing: the update stays as it is, so the next step judges it."""
+        words = f"{why}; judged again"
+        decisions.record(tx, Decision(self._clock(), "verdict", words, update.task, update.candidate))
 
     def _promote(self, tx: Connection, update: Update, judgement: Judgement, against: str) -> None:
         assert update.candidate is not None, "an update that is judged has a candidate"

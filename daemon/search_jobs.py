@@ -14,7 +14,7 @@ from typing import Any, Literal
 from daemon.config import Config, TaskConfig
 from daemon.methods_on import methods_on
 from daemon.search_material import SearchMaterial
-from daemon.studies import name_of
+from daemon.studies import measures_as, name_of
 from daemon.train_jobs import terms_of, validator_of
 from daemon.tuned import configured_values, why_not
 from learners import job as contract
@@ -91,9 +91,11 @@ def _first(study: Study, in_force: Mapping[str, float | Literal["auto"]], batch_
     return {str(knob["name"]): float(known.get(str(knob["name"]), knob["configured"])) for knob in study.knobs}
 
 
-def is_outdated(study: Study) -> bool:
-    """Whether it turns a knob that searches had once: so many steps, which do not grow with an update's rows."""
-    return any(knob["name"] == STEPS for knob in study.knobs)
+def outdated(study: Study, task: TaskConfig) -> str:
+    """Why its trials and new ones cannot be of one study; empty where they can."""
+    if any(knob["name"] == STEPS for knob in study.knobs):
+        return "it searched for a number of steps, which does not grow with the rows; passes are searched instead"
+    return "" if measures_as(study, task) else "its trials were scored otherwise: the validator was changed"
 
 
 def in_force(

@@ -20,9 +20,9 @@ from sqlalchemy import Connection
 
 from daemon.config import Config, TaskConfig
 from daemon.executors import Executor, Handle
-from daemon.search_jobs import NoJob, in_force, is_outdated, next_job, numbers_of, search_job
+from daemon.search_jobs import NoJob, in_force, next_job, numbers_of, outdated, search_job
 from daemon.search_material import SearchMaterial, evidence_of_start, gather_to_search
-from daemon.studies import journal_of, open_study
+from daemon.studies import journal_of, measures_as, open_study
 from daemon.tuned import configured_values
 from learners import job as contract
 from learners.job_files import last_progress, read_result, write_job, write_rows
@@ -108,6 +108,9 @@ class Searching:
         task, study = on.get(search.study.task), self._store.read(lambda tx: _study(tx, search.study))
         if busy or task is None or study is None:
             self._give_way(search, busy or ("it was ended by hand" if task else "learners.hyperparameters is off"))
+            return
+        if not measures_as(study, task):
+            self._give_way(search, "the validator was changed")
             return
         search = self._search = replace(search, study=self._follow(search, study))
         status = self._executor.poll(search.handle)
@@ -236,8 +239,8 @@ class Searching:
             words = f"it was for {study.method}, on the base of then"
             self._store.write(lambda tx, study=study: self._settle(tx, study, "cancelled", words))  # type: ignore[misc]
             study = None
-        if study is not None and is_outdated(study):
-            study = self._store.write(lambda tx, study=study: self._begin_anew(tx, task, study, material))  # type: ignore[misc]
+        if study is not None and (why := outdated(study, task)):
+            study = self._store.write(lambda tx, study=study: self._begin_anew(tx, task, study, material, why))  # type: ignore[misc]
         study = study or self._open(task, material)
         if study is None:
             return False
@@ -246,10 +249,9 @@ class Searching:
             self._submit(study, job, material)
         return job is not None
 
-    def _begin_anew(self, tx: Connection, task: TaskConfig, study: Study, material: SearchMaterial) -> Study:
-        """A study of as many trials as one of an older form had, which is ended."""
-        words = "it searched for a number of steps, which does not grow with the rows; passes are searched instead"
-        self._settle(tx, study, "cancelled", words)
+    def _begin_anew(self, tx: Connection, task: TaskConfig, study: Study, material: SearchMaterial, why: str) -> Study:
+        """A study of as many trials as one had that nothing can be added to, which is ended."""
+        self._settle(tx, study, "cancelled", why)
         return open_study(tx, task, material, self._base.hash, study.wanted, self._clock())
 
     def _open(self, task: TaskConfig, material: SearchMaterial) -> Study | None:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection
 
 from daemon.config import TaskConfig
+from daemon.evaluations import yardstick_of
 from daemon.search_material import SearchMaterial, knobs_of
 from storage import decisions, tunings
 from storage.records import Decision, Study
@@ -33,9 +34,20 @@ def open_study(
         knobs=[knob.model_dump() for knob in knobs],
         reason=words,
         now=now,
+        yardstick=_yardstick(task),
     )
     decisions.record(tx, Decision(now, "tuning", f"opened: {words}", task.name, f"study {study.study_id}"))
     return study
+
+
+def measures_as(study: Study, task: TaskConfig) -> bool:
+    """Whether trials are scored as its first ones were: by the same validator, or by the dev loss. One that does not
+    say is taken to."""
+    return study.yardstick in (None, _yardstick(task))
+
+
+def _yardstick(task: TaskConfig) -> str:
+    return yardstick_of(task) or ""
 
 
 def journal_of(studies: Path, task: str) -> Path:

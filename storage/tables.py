@@ -349,6 +349,7 @@ score = Table(
     _required("value", Float),
     _required("count", Integer),
     _required("at", UtcTime),
+    Column("yardstick", Text),
 )
 
 decision = Table(
@@ -416,6 +417,7 @@ study = Table(
     _required("reason", Text),
     _required("created_at", UtcTime),
     _required("changed_at", UtcTime),
+    Column("yardstick", Text),
     sqlite_autoincrement=True,
 )
 Index("uq_study_open", study.c.task, unique=True, sqlite_where=text("state = 'open'"))

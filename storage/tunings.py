@@ -30,6 +30,7 @@ def open_study(
     knobs: list[dict[str, Any]],
     reason: str,
     now: datetime,
+    yardstick: str | None = None,
 ) -> Study:
     """A new study. Raises StaleUpdate when the task has an open one."""
     if open_study_of(tx, task) is not None:
@@ -48,6 +49,7 @@ def open_study(
         "reason": reason,
         "created_at": now,
         "changed_at": now,
+        "yardstick": yardstick,
     }
     return _study(tx.execute(study.insert().values(values).returning(study)).one())
 

@@ -226,9 +226,13 @@ def verdict_totals(tx: Connection, tasks: Sequence[str]) -> dict[Verdict, int]:
 
 
 def save_scores(tx: Connection, found: Sequence[Score]) -> None:
-    """Keep what adapters were worth, the newest by (adapter, metric). The adapters must be registered."""
+    """Keep what adapters were worth, the newest by (adapter, metric). The adapters must be registered.
+
+    A score by another yardstick takes the place of the one before: who reigns is measured anew at each judging, and an
+    adapter's older score by a validator that nobody uses any more can be compared with nothing to come.
+    """
     new = insert(score)
-    newer = {name: new.excluded[name] for name in ("value", "count", "at")}
+    newer = {name: new.excluded[name] for name in ("value", "count", "at", "yardstick")}
     if rows := [{each.name: getattr(one, each.name) for each in fields(one)} for one in found]:
         tx.execute(new.on_conflict_do_update(index_elements=["adapter", "metric"], set_=newer), rows)
 

@@ -11,12 +11,15 @@ from sqlalchemy import Connection
 from daemon.actions.context import Context
 from daemon.actions.trends import KEPT_METRICS
 from daemon.errors import Denied, NotFound
+from learners.yardsticks import comparable, known
 from storage import decisions, registry, reservations, updates
 from storage.errors import ArtifactCorrupt, UnknownAdapter
 from storage.records import Adapter, Decision, Origin
 
 
 class AdapterView(BaseModel):
+    """`score` is in [0, 1], measured by `yardstick` (null: not known); `comparable`: that is the newest of its task."""
+
     name: str
     task: str
     state: str
@@ -24,6 +27,11 @@ class AdapterView(BaseModel):
     update_id: int | None
     created_at: datetime
     score: float | None
+    yardstick: str | None = None
+    comparable: bool = True
+
+
+_MEASURED = frozenset({"score", "yardstick", "comparable"})
 
 
 class AdapterDetail(AdapterView):
@@ -109,10 +117,13 @@ def _known(tx: Connection, name: str) -> Adapter:
 
 
 def _view(tx: Connection, adapter: Adapter) -> AdapterView:
-    found = updates.scores(tx, adapter.task)
-    scores = {score.adapter: score.value for score in found if score.metric not in KEPT_METRICS}
-    plain = {name: getattr(adapter, name) for name in AdapterView.model_fields if name != "score"}
-    return AdapterView(**plain, score=scores.get(adapter.name))
+    scores = [score for score in known(updates.scores(tx, adapter.task)) if score.metric not in KEPT_METRICS]
+    measured = next((score for score in scores if score.adapter == adapter.name), None)
+    plain = {name: getattr(adapter, name) for name in AdapterView.model_fields if name not in _MEASURED}
+    if measured is None:
+        return AdapterView(**plain, score=None)
+    like = measured in comparable(scores)
+    return AdapterView(**plain, score=measured.value, yardstick=measured.yardstick, comparable=like)
 
 
 def _detail(tx: Connection, adapter: Adapter) -> AdapterDetail:

@@ -25,8 +25,9 @@ from learners.curves import PhaseCurve, curves_of
 from learners.errors import LearnerError
 from learners.job_files import read_progress
 from learners.tracker import score_interval
+from learners.yardsticks import comparable, known
 from storage import buffer, registry, reservations, updates
-from storage.records import Adapter, Job, Update
+from storage.records import Adapter, Job, Score, Update
 
 MOST_UPDATES = 100
 MOST_SIGNALS = 20_000
@@ -35,7 +36,10 @@ PERCENTILES = 20  # quantiles at every 5 %
 
 
 class VersionPoint(BaseModel):
-    """One adapter's score in [0, 1] with its 95 % interval, on `count` prompts; `fate` is its update's state."""
+    """One adapter's score in [0, 1] with its 95 % interval, on `count` prompts; `fate` is its update's state.
+
+    Scores of one metric and one `yardstick` can be compared; null is not known. `comparable`: with the newest scores.
+    """
 
     adapter: str
     version: int
@@ -47,6 +51,8 @@ class VersionPoint(BaseModel):
     low: float
     high: float
     count: int
+    yardstick: str | None = None
+    comparable: bool = True
 
 
 class Stage(BaseModel):
@@ -71,6 +77,7 @@ class UpdatePoint(BaseModel):
     difference: float | None = None
     low: float | None = None
     high: float | None = None
+    yardstick: str | None = None
 
 
 class RewardBand(BaseModel):
@@ -160,15 +167,15 @@ def _task(context: Context, tx: Connection, task: str) -> TaskHistory:
 
 def _versions(tx: Connection, task: str, adapters: Sequence[Adapter], found: Sequence[Update]) -> list[VersionPoint]:
     """By the validator's scores where there are some, else by what the gate read."""
-    found_scores = [score for score in updates.scores(tx, task) if score.metric not in KEPT_METRICS]
-    scores = {score.adapter: (score.metric, score.value, score.count) for score in found_scores}
-    scores = scores or _judged(found)
+    measured = [score for score in known(updates.scores(tx, task)) if score.metric not in KEPT_METRICS]
+    measured = measured or known(_judged(found))
+    scores, newest = {score.adapter: score for score in measured}, comparable(measured)
     fates = {update.candidate: update.state for update in found}
     lines = {line.champion for line in registry.list_lines(tx)}
     points = []
     for adapter in [one for one in adapters if one.name in scores]:
-        metric, score, count = scores[adapter.name]
-        low, high = score_interval(score, count)
+        score = scores[adapter.name]
+        low, high = score_interval(score.value, score.count)
         points.append(
             VersionPoint(
                 adapter=adapter.name,
@@ -176,25 +183,28 @@ def _versions(tx: Connection, task: str, adapters: Sequence[Adapter], found: Seq
                 fate="base" if adapter.update_id is None else fates.get(adapter.name, adapter.state),
                 base=adapter.base_hash[:8],
                 champion=adapter.name in lines,
-                metric=metric,
-                score=score,
+                metric=score.metric,
+                score=score.value,
                 low=low,
                 high=high,
-                count=count,
+                count=score.count,
+                yardstick=score.yardstick,
+                comparable=score in newest,
             )
         )
     return points
 
 
-def _judged(found: Sequence[Update]) -> dict[str, tuple[str, float, int]]:
+def _judged(found: Sequence[Update]) -> list[Score]:
     """What the gate read of each adapter last, where no validator scores."""
-    scores: dict[str, tuple[str, float, int]] = {}
+    scores: dict[str, Score] = {}
     for update in found:
         verdict = update.report.get("verdict", {})
         for name, key in ((update.champion, "champion_score"), (update.candidate, "candidate_score")):
             if name and verdict.get("primary") and verdict.get(key) is not None:
-                scores[name] = (str(verdict["primary"]), float(verdict[key]), int(verdict["prompts"]))
-    return scores
+                metric, value, count = str(verdict["primary"]), float(verdict[key]), int(verdict["prompts"])
+                scores[name] = Score(name, metric, value, count, update.changed_at, verdict.get("yardstick"))
+    return list(scores.values())
 
 
 def _update_point(update: Update) -> UpdatePoint:
@@ -213,6 +223,7 @@ def _update_point(update: Update) -> UpdatePoint:
         difference=verdict.get("difference"),
         low=low,
         high=high,
+        yardstick=verdict.get("yardstick"),
     )
 
 

@@ -18,8 +18,9 @@ from daemon.jobs import JOBS
 from daemon.power import power_now
 from learners.errors import LearnerError
 from learners.job_files import last_progress
+from learners.yardsticks import comparable, known
 from storage import buffer, failures, intake, registry, updates
-from storage.records import FAILURE_STATES, Line, Update, UpdateState
+from storage.records import FAILURE_STATES, Line, Score, Update, UpdateState
 
 
 class ConfigStatus(BaseModel):
@@ -50,6 +51,8 @@ class SourceStatus(BaseModel):
 
 
 class ChampionStatus(BaseModel):
+    """`score` in [0, 1] is by the newest yardstick; null where it was measured by an earlier one, or not at all."""
+
     adapter: str
     since: datetime
     score: float | None
@@ -89,9 +92,16 @@ class UpdatesStatus(BaseModel):
 
 
 class ScoreStatus(BaseModel):
+    """What an adapter was worth by one metric, in [0, 1].
+
+    Scores of one metric and one `yardstick` can be compared; null is not known. `comparable`: with the newest scores.
+    """
+
     adapter: str
     metric: str
     value: float
+    yardstick: str | None = None
+    comparable: bool = True
 
 
 class GateStatus(BaseModel):
@@ -195,13 +205,14 @@ def _tasks(context: Context, tx: Connection) -> dict[str, TaskStatus]:
 
 
 def _task(context: Context, tx: Connection, task: str, in_force: TaskConfig | None) -> TaskStatus:
-    scores = updates.scores(tx, task)
+    scores = known(updates.scores(tx, task))
+    newest = comparable(scores)
     decision = context.live.batch_of(task) if context.live else None
     return TaskStatus(
         champion=_champion(
             context,
             registry.serving_line(tx, task),
-            {s.adapter: s.value for s in scores if s.metric not in KEPT_METRICS},
+            {s.adapter: s.value for s in newest if s.metric not in KEPT_METRICS},
         ),
         batch=decision
         and BatchStatus(have=decision.have, need=decision.need, state=decision.state, reason=decision.reason),
@@ -209,11 +220,16 @@ def _task(context: Context, tx: Connection, task: str, in_force: TaskConfig | No
         tuned=settings_in_words(tx, in_force) if in_force else "",
         examples=asdict(buffer.buffer_counts(tx, task)),
         updates=_updates(context, tx, task),
-        scores=[ScoreStatus(adapter=s.adapter, metric=s.metric, value=s.value) for s in scores],
+        scores=[_score(one, comparable=one in newest) for one in scores],
         trend=read_trends(context, tx, task),
         gate=_gate(tx, in_force) if in_force and in_force.gate.enabled else None,
         failures=_failures(context, tx, task),
     )
+
+
+def _score(score: Score, *, comparable: bool) -> ScoreStatus:
+    plain = {name: getattr(score, name) for name in ("adapter", "metric", "value", "yardstick")}
+    return ScoreStatus(**plain, comparable=comparable)
 
 
 def _gate(tx: Connection, task: TaskConfig) -> GateStatus:

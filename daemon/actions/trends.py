@@ -9,6 +9,7 @@ from consumers.rewards import reward
 from daemon.actions.context import Context
 from learners.batching import in_order
 from learners.tracker import Trend, reward_trend, trend_of
+from learners.yardsticks import comparable
 from storage import buffer, registry, updates
 
 RECENT_SIGNALS = 200
@@ -25,7 +26,8 @@ class TrendView(BaseModel):
 
 
 class TrendStatus(BaseModel):
-    """Of the last rewards, in [-1, 1], and of the scores of those who have been champion on this base, in [0, 1]."""
+    """Of the last rewards, in [-1, 1], and of the scores of those who have been champion on this base, in [0, 1], as
+    far as these were measured by the newest yardstick."""
 
     rewards: TrendView
     scores: TrendView
@@ -45,12 +47,12 @@ def p_in_words(p: float) -> str:
 
 
 def _scores(tx: Connection, task: str) -> list[float]:
-    """By version, of the newest line: scores of two bases make no trend."""
+    """By version, of the newest line: scores of two bases make no trend, nor do those of two validators."""
     line = registry.line_of(tx, task)
     if line is None:
         return []
     reigned = registry.reigned(tx, task, line.base_hash)
-    found = [score for score in updates.scores(tx, task) if score.metric not in KEPT_METRICS]
+    found = [score for score in comparable(updates.scores(tx, task)) if score.metric not in KEPT_METRICS]
     return [score.value for score in found if score.adapter in reigned]
 
 

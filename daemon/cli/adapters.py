@@ -34,10 +34,11 @@ def list_(
     table = Table("adapter", "state", "score of 100", "made from", "update", "made at", box=None)
     for one in found:
         update = str(one["update_id"] or "-")
-        table.add_row(
-            one["name"], one["state"], points(one["score"]), one["parent"] or "-", update, one["created_at"][:19]
-        )
+        score = points(one["score"]) + ("" if one["comparable"] else "*")
+        table.add_row(one["name"], one["state"], score, one["parent"] or "-", update, one["created_at"][:19])
     out.print(table)
+    if not all(one["comparable"] for one in found):
+        out.print("* by an earlier validator: not to be compared with the newest scores of its task")
 
 
 @app.command()

@@ -330,7 +330,8 @@ ADAPTER_SCORE = Metric(
     "adapter_score",
     "gauge",
     "Adapters",
-    "Score of an adapter at its last judging, 0 to 1; of the champion and the newest ten versions.",
+    "Score of an adapter at its last judging, 0 to 1; of the champion and the newest ten versions, as far as they were "
+    "measured by the newest yardstick: scores of a validator that was changed are not there.",
     "Does it get better from version to version?",
     ("task", "adapter", "metric"),
 )

@@ -126,7 +126,7 @@ def _adapters(families: Families, name: str, task: TaskStatus, *, engine: bool) 
         families.set(catalogue.CHAMPION_SINCE, task.champion.since.timestamp(), name)
         if engine:
             families.set(catalogue.CHAMPION_SERVING, task.champion.serving, name)
-    for score in _newest(task.scores, champion):
+    for score in _newest([one for one in task.scores if one.comparable], champion):
         families.set(catalogue.ADAPTER_SCORE, score.value, name, score.adapter, score.metric)
 
 

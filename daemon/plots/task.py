@@ -17,6 +17,8 @@ METRICS = {
     "nll": "likelihood of human texts",
     "nll_chosen": "likelihood of preferred texts",
 }
+CHANGED = "validator changed"
+PALE = 0.35  # opacity of what the newest cannot be compared with
 STAGE_LOOKS = ((style.SKY, ""), (style.BLUE, "///"), (style.VERMILLION, "xxx"), (style.GREEN, "..."))
 MIDDLE, QUARTERS, ENDS = 9, (4, 14), (0, 18)  # in percentiles of 5, 10, ... 95
 
@@ -60,13 +62,16 @@ def _scores(axis: Any, versions: Sequence[VersionPoint]) -> None:
         style.nothing(axis, "no adapter has been judged yet")
         return
     crowned = [point for point in versions if point.fate in ("promoted", "base")]
-    for line in _by_base(crowned):
+    for line in _lines(crowned):
         axis.plot([p.version for p in line], [p.score for p in line], color=style.BLUE, linewidth=1.6, alpha=0.6)
     for point in versions:
         marker, colour, words = style.FATES.get(point.fate, style.OTHER_FATE)
         reach = [[point.score - point.low], [point.high - point.score]]
-        axis.errorbar(point.version, point.score, yerr=reach, color=colour, linewidth=1.1, capsize=3, zorder=2)
-        axis.plot(point.version, point.score, marker, color=colour, markersize=7, label=words, zorder=3)
+        sure = 1.0 if point.comparable else PALE
+        axis.errorbar(
+            point.version, point.score, yerr=reach, color=colour, alpha=sure, linewidth=1.1, capsize=3, zorder=2
+        )
+        axis.plot(point.version, point.score, marker, color=colour, alpha=sure, markersize=7, label=words, zorder=3)
         if point.champion:
             axis.plot(
                 point.version, point.score, "o", markersize=14, markerfacecolor="none", markeredgecolor="black",
@@ -75,15 +80,25 @@ def _scores(axis: Any, versions: Sequence[VersionPoint]) -> None:
     for before, after in pairwise(versions):
         if before.base != after.base:
             axis.axvline(after.version - 0.5, color=style.GREY, linestyle=":", label="new base")
-    axis.set_xlabel("version; bars: 95 % intervals")
+        if _measure(before) != _measure(after):
+            label = CHANGED if before.metric == after.metric else "another measure"
+            axis.axvline(after.version - 0.5, color=style.ORANGE, linestyle="--", label=label)
+    pale = "" if all(point.comparable for point in versions) else "; pale: by another validator, not to be compared"
+    axis.set_xlabel(f"version; bars: 95 % intervals{pale}")
     style.points_axis(axis, f"{METRICS.get(versions[0].metric, versions[0].metric)},\npoints of 100")
     axis.set_xlim(min(p.version for p in versions) - 0.5, max(p.version for p in versions) + 0.5)
     style.whole_numbers(axis)
     style.legend(axis)
 
 
-def _by_base(points: Sequence[VersionPoint]) -> list[list[VersionPoint]]:
-    return [[point for point in points if point.base == base] for base in dict.fromkeys(p.base for p in points)]
+def _lines(points: Sequence[VersionPoint]) -> list[list[VersionPoint]]:
+    """Only what was measured alike, on one base, is joined."""
+    kinds = [(point.base, _measure(point)) for point in points]
+    return [[p for p, kind in zip(points, kinds, strict=True) if kind == one] for one in dict.fromkeys(kinds)]
+
+
+def _measure(point: VersionPoint) -> tuple[str, str | None]:
+    return point.metric, point.yardstick
 
 
 def _gains(axis: Any, updates: Sequence[UpdatePoint]) -> None:
@@ -94,6 +109,9 @@ def _gains(axis: Any, updates: Sequence[UpdatePoint]) -> None:
         style.nothing(axis, "no update has been judged yet")
         return
     axis.axhline(0, color="black", linewidth=0.8)
+    for before, after in pairwise(update for update in judged if update.yardstick):
+        if before.yardstick != after.yardstick:
+            axis.axvline(after.update_id - 0.5, color=style.ORANGE, linestyle="--", label=CHANGED)
     for update in judged:
         marker, colour, words = style.FATES.get(update.state, style.OTHER_FATE)
         assert update.difference is not None, "filtered above"

@@ -52,8 +52,11 @@ class Power:
 
 
 def power_of(prompts: int, looks: Sequence[Look], settings: GateSettings) -> Power:
-    """Of a gate that holds so many different prompts now; `looks` are the task's last ones, the newest first."""
-    read = [found for look in looks[:LOOKS_READ] if (found := _reading(look)) is not None]
+    """Of a gate that holds so many different prompts now; `looks` are the task's last ones, the newest first.
+
+    The spread is that of the newest and of those which measured alike: another validator's may be far wider.
+    """
+    read = [found for look in _alike(looks[:LOOKS_READ]) if (found := _reading(look)) is not None]
     spread = median(spread for spread, _ in read) if read else DEFAULT_SPREAD
     effective = prompts * (median(share for _, share in read) if read else 1.0)
     enough = prompts >= settings.min_prompts and effective >= 8
@@ -73,6 +76,15 @@ def detectable(effective: float, spread: float, alpha: float, looks: int) -> flo
     error = math.sqrt((spread**2 * effective + (largest / 2) ** 2) / rows / rows)
     needed = needed_t(rows, error, alpha, 1, looks) * error + NormalDist().inv_cdf(SURE) * spread / math.sqrt(effective)
     return (needed * rows + largest / 2) / effective
+
+
+def _alike(looks: Sequence[Look]) -> list[Look]:
+    """Those with the newest one's primary and yardstick; one of before yardsticks were kept passes for like."""
+    if not looks:
+        return []
+    primary, by = (looks[0].report.get(name) for name in ("primary", "yardstick"))
+    same = [look for look in looks if look.report.get("primary") == primary]
+    return same if by is None else [look for look in same if look.report.get("yardstick") in (None, by)]
 
 
 def _reading(look: Look) -> tuple[float, float] | None:

@@ -194,6 +194,7 @@ class EvaluateJob(_Job):
     `kept_answers` is the folder of answers that earlier jobs got; null asks for everything anew. `similarity` says how
     answers are compared with human targets.
     `judge` are the settings of `gate.judge`. Where there is a pairs.jsonl, the win-rate head is learned from it.
+    `yardstick` (`learners.yardsticks`) is the validator's when the job was written; its scores are kept under that.
     """
 
     kind: Literal["evaluate"] = "evaluate"
@@ -201,6 +202,7 @@ class EvaluateJob(_Job):
     candidate: Contender
     champion: Contender
     validator: ValidatorChoice | None = None
+    yardstick: str | None = None
     sampling: SamplingChoice = SamplingChoice()
     similarity: SimilaritySettings = SimilaritySettings()
     screen: Screen | None = None

@@ -64,10 +64,12 @@ class Settings(BaseSettings):
 
     url: str = setting(doc="The service's address; each answer is posted to it.")
     timeout: DurationS = setting(
-        10.0, doc="How long one step of a request may take, such as connecting or the reply.", gt=0
+        10.0, doc="How long one step of a request may take, such as connecting or the reply.", gt=0, scores=False
     )
-    attempts: int = setting(3, doc="How often a request is made before it is given up.", unit="attempts", ge=1, le=10)
-    token_file: Path | None = setting(None, doc="A file with a token, sent as `Authorization: Bearer`.")
+    attempts: int = setting(
+        3, doc="How often a request is made before it is given up.", unit="attempts", ge=1, le=10, scores=False
+    )
+    token_file: Path | None = setting(None, doc="A file with a token, sent as `Authorization: Bearer`.", scores=False)
 
     @field_validator("url")
     @classmethod

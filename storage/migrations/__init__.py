@@ -16,7 +16,7 @@ from storage.errors import StoreMismatch
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0006"
+HEAD = "0007"
 
 
 def revision_of(tx: Connection) -> str | None:

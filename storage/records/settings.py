@@ -26,12 +26,16 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-def setting(default: Any = ..., *, doc: str, live: bool = True, unit: str = "", **limits: Any) -> Any:
+def setting(
+    default: Any = ..., *, doc: str, live: bool = True, unit: str = "", scores: bool = True, **limits: Any
+) -> Any:
     """A documented field: `doc` goes to the schema and the docs, `live` says whether it can change while running.
 
-    `unit` is what a number counts, such as `rows` or `share`; every setting that takes a number needs one.
+    `unit` is what a number counts, such as `rows` or `share`; every setting that takes a number needs one. `scores` is
+    false for one of a validator's that decides no score, such as a time limit: when it changes, older scores can still
+    be compared with newer ones.
     """
-    extra: dict[str, Any] = {"live": live} | ({"unit": unit} if unit else {})
+    extra: dict[str, Any] = {"live": live} | ({"unit": unit} if unit else {}) | ({} if scores else {"scores": False})
     return Field(default, description=doc, json_schema_extra=extra, **limits)
 
 

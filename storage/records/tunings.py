@@ -30,6 +30,7 @@ class Study:
     reason: str
     created_at: datetime
     changed_at: datetime
+    yardstick: str | None = None  # of the validator that scores its trials; empty: the dev loss does; None: not known
 
 
 @dataclass(frozen=True, slots=True)

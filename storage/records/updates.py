@@ -88,13 +88,18 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What an adapter was worth by one metric in [0, 1], over `count` prompts."""
+    """What an adapter was worth by one metric in [0, 1], over `count` prompts.
+
+    `yardstick` is a short hash of what decides whether two scores of a metric can be compared (`learners.yardsticks`);
+    None where that is not known.
+    """
 
     adapter: str
     metric: str
     value: float
     count: int
     at: datetime
+    yardstick: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,3 +87,14 @@ def _feedback(tx: Connection, number: int) -> None:
     told = zip(ids, worth, strict=True)
     events = [rating(one, f"i{number}", signal=signal, received_at=at, effective_at=at) for one, signal in told]
     insert(tx, events)
+
+
+def change_validator(store: Store) -> None:
+    """What was measured so far was by one validator; the champion and the held candidate now are by a stricter one."""
+
+    def measure(tx: Connection) -> None:
+        updates.save_scores(tx, [replace(one, yardstick="old") for one in updates.scores(tx, TASK)])
+        again = (f"{TASK}@v4", f"{TASK}@v5")
+        updates.save_scores(tx, [Score(name, "validator", 0.3, 60, later(1000), "new") for name in again])
+
+    store.write(measure)

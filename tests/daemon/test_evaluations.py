@@ -15,7 +15,9 @@ from daemon.evidence import set_prompts
 from daemon.leaks import every_key, gate_keys
 from daemon.power import power_now
 from learners.gate import Answer, GateRow
+from learners.job import EvaluateJob
 from learners.router import answer_key
+from learners.yardsticks import validator_yardstick
 from storage import updates
 from storage.artifacts import Artifacts
 from storage.records import Adapter, Look, Update
@@ -73,22 +75,47 @@ def test_the_farthest_phase_is_how_far_training_moved_a_candidate() -> None:
     assert kl_of(UPDATE) is None
 
 
-def test_scores_of_the_gate_and_of_what_must_be_kept_are_apart() -> None:
-    def row(part: str, **known: object) -> GateRow:
-        sides = (Answer("", **known), Answer("", **known))  # type: ignore[arg-type]
-        return GateRow(part, 1.0, *sides, part=part)  # type: ignore[arg-type]
+def row(part: str, target: str | None = None, **known: object) -> GateRow:
+    sides = (Answer("", **known), Answer("", **known))  # type: ignore[arg-type]
+    return GateRow(part, 1.0, *sides, part=part, target=target)  # type: ignore[arg-type]
 
+
+def judged_by(folder: Path, validator: str | None = None, **more: object) -> EvaluateJob:
+    whole = Config.model_validate({**more, "tasks": {"erd": {"validator": validator and {"name": validator}}}})
+    task = whole.task("erd")
+    assert task is not None
+    both = [contender(one, Artifacts(folder), {}) for one in (ADAPTER, replace(ADAPTER, name="erd@v0"))]
+    return evaluate_job(UPDATE, 1, whole, task, (both[0], both[1]), (), "http://x", folder)
+
+
+def test_scores_of_the_gate_and_of_what_must_be_kept_are_apart(tmp_path: Path) -> None:
     rows = [
         row("gate", score=0.4, measures={"similarity": 1.0}),
         row("golden", score=1.0, measures={"similarity": 0.7}),
         row("retention", nll_per_token=0.0),
     ]
-    found = {(one.adapter, one.metric): one.value for one in scores_of("erd@v1", "erd@v0", rows, NOW)}
+    found = {(one.adapter, one.metric): one.value for one in scores_of(judged_by(tmp_path), rows, NOW)}
     assert found == {
         (name, metric): value
         for name in ("erd@v1", "erd@v0")
         for metric, value in (("validator", 0.4), ("golden", 0.7), ("retention", 1.0))
     }
+
+
+def test_a_score_says_by_which_yardstick_it_was_measured(tmp_path: Path) -> None:
+    def yardsticks(job: EvaluateJob, *more: GateRow) -> dict[str, str | None]:
+        rows = [row("gate", score=0.4), row("golden", "x", measures={"similarity": 0.7}), *more]
+        rows.append(row("retention", "y", nll_per_token=0.0))
+        return {one.metric: one.yardstick for one in scores_of(job, rows, NOW)}
+
+    job = judged_by(tmp_path, "mermaid_erd")
+    found = yardsticks(job)
+    assert found["validator"] == job.yardstick == validator_yardstick("mermaid_erd", {})
+    assert yardsticks(judged_by(tmp_path)) == found | {"validator": None}, "no validator is configured"
+    other = yardsticks(job, row("golden", "a new line", measures={"similarity": 0.7}), row("gate", score=0.9))
+    assert {name for name in found if other[name] != found[name]} == {"golden"}
+    other = yardsticks(judged_by(tmp_path, "mermaid_erd", similarity={"bleu": 0}))
+    assert {name for name in found if other[name] != found[name]} == {"golden"}
 
 
 def test_golden_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:

@@ -189,3 +189,47 @@ def test_where_too_little_could_be_read_it_is_judged_again_only_with_more_prompt
     bench.fill(1, first=PROMPTS)
     bench.step(2)
     assert bench.worker.started == 2
+
+
+def use_validator(bench: Bench, **settings: Any) -> None:
+    changed = {"name": "mermaid_erd", "settings": settings}
+    gate = bench.config.gate.model_dump()
+    bench.config = Config.model_validate({"gate": gate, "tasks": {"erd": {"validator": changed}}})
+
+
+def test_a_look_by_another_validator_than_the_one_before_reads_its_own_answers_alone(
+    store: Store, tmp_path: Path
+) -> None:
+    bench = Bench(store, tmp_path)
+    bench.fill(PROMPTS)
+    bench.worker.score = 0.5
+    bench.step(2)
+    (first,) = bench.looks
+    use_validator(bench, required_fields=["tenant_id"])
+    bench.fill(2 * PROMPTS, first=PROMPTS)
+    bench.worker.score = 0.9
+    bench.step(2)
+    second = bench.looks[1]
+    assert (bench.now.state, second.report["prompts"]) == ("promoted", 3 * PROMPTS)
+    assert second.report["difference"] == pytest.approx(0.4), "nothing of the look before is in it"
+    assert first.report["yardstick"] != second.report["yardstick"]
+    assert {one.yardstick for one in store.read(lambda tx: updates.scores(tx, "erd"))} == {second.report["yardstick"]}
+
+
+@pytest.mark.parametrize("outcome", ["evaluated", "failed"])
+def test_a_validator_that_was_changed_meanwhile_gives_no_verdict_no_look_no_score_and_no_crash(
+    store: Store, tmp_path: Path, outcome: Any
+) -> None:
+    bench = Bench(store, tmp_path)
+    bench.fill(PROMPTS)
+    bench.worker.score = 0.1
+    bench.step()
+    use_validator(bench, required_fields=["tenant_id"])
+    write_result(tmp_path / "jobs" / "1", contract.EvaluateResult(outcome=outcome, reason="no service", prompts=1))
+    bench.step()
+    assert (bench.now.state, bench.looks, bench.now.report.get("evaluate_crashes")) == ("trained", [], None)
+    assert store.read(lambda tx: updates.scores(tx, "erd")) == []
+    bench.worker.score = 0.9
+    bench.step(2)
+    assert (bench.now.state, len(bench.looks), bench.worker.started) == ("promoted", 1, 2)
+    assert "the validator was changed meanwhile; judged again" in bench.reasons()

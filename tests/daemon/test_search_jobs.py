@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from daemon.config import Config
+from daemon.evaluations import yardstick_of
 from daemon.material import Material
-from daemon.search_jobs import NoJob, in_force, is_outdated, next_job, numbers_of, search_job
+from daemon.search_jobs import NoJob, in_force, next_job, numbers_of, outdated, search_job
 from daemon.search_material import SearchMaterial
 from daemon.train_jobs import Wanted, write_train_job
 from learners.floor import Floor
@@ -174,6 +175,11 @@ def test_what_is_in_force_is_compared_as_updates_use_it(
     assert made(config, study, in_force=now).start_from["passes"] == pytest.approx(first)
 
 
-def test_a_study_of_so_many_steps_is_of_an_older_form() -> None:
-    assert is_outdated(replace(STUDY, knobs=[{"name": "steps", "whole": True}]))
-    assert not is_outdated(STUDY)
+def test_a_study_of_so_many_steps_or_of_another_validator_is_not_gone_on_with() -> None:
+    task = whole().task("erd")
+    assert task is not None
+    assert "passes are searched instead" in outdated(replace(STUDY, knobs=[{"name": "steps", "whole": True}]), task)
+    for by in ("another", ""):  # empty: its trials were scored by the dev loss
+        assert "the validator was changed" in outdated(replace(STUDY, yardstick=by), task)
+    for known in (yardstick_of(task), None):  # None: from before it was kept
+        assert outdated(replace(STUDY, yardstick=known), task) == ""

@@ -216,6 +216,39 @@ def test_an_open_study_of_so_many_steps_is_ended_and_one_of_passes_begun(desk: D
     assert "passes are searched instead" in old.reason
 
 
+@pytest.mark.parametrize("at_work", [True, False])
+def test_when_the_validator_changes_the_trials_so_far_are_ended_and_as_many_begun_anew(
+    desk: Desk, at_work: bool
+) -> None:
+    desk.tick()
+    if not at_work:
+        desk.ends(desk.tries(12))
+    desk.job()
+    desk.config = config(validator={"name": "length", "settings": {"max": 9}})
+    if not at_work:
+        desk.tick(busy=BUSY)
+    for _ in range(2):
+        desk.tick(after_s=3600)
+    job = desk.job()
+    assert job is not None
+    assert job.validator is not None
+    new, old = desk.store.read(lambda tx: tunings.list_studies(tx, "erd"))
+    assert (new.state, new.done, new.wanted, old.state) == ("open", 0, 16, "cancelled")
+    assert old.reason == "its trials were scored otherwise: the validator was changed"
+    assert job.study.name == f"sft-{new.study_id}"
+
+
+def test_an_open_study_that_does_not_say_how_it_scores_goes_on(desk: Desk) -> None:
+    desk.tick()
+    desk.ends(desk.tries(12))
+    desk.store.write(lambda tx: tx.execute(tables.study.update().values(yardstick=None)))
+    desk.tick(busy=BUSY)
+    desk.tick()
+    assert desk.study().state == "open"
+    assert (job := desk.job()) is not None
+    assert job.trials == 4
+
+
 def test_a_search_is_on_the_terms_of_an_update_also_where_they_are_read_from_the_store(desk: Desk) -> None:
     """The reigning adapter, and the gate's prompts for learners that make rows."""
     gate = replace(example("gate1"), messages=(Message("user", "of the gate"),))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 
-from storage import buffer, failures, migrations
+from storage import buffer, failures, migrations, tunings, updates
 from storage.dialects import sqlite
 from storage.records import Message, codec
 from storage.records.prompts import prompt_key
@@ -115,3 +116,29 @@ def test_a_gate_of_before_there_were_prompt_keys_gets_them(url: str) -> None:
         keys = store.read(lambda tx: tx.execute(text("SELECT prompt_key FROM example ORDER BY id")).scalars().all())
         key = prompt_key((Message("user", "draw a SHOP"),))
         assert keys == [key, key, None, None]
+
+
+def test_scores_and_studies_of_before_there_were_yardsticks_stay_and_theirs_is_not_known(url: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as tx:
+        command.upgrade(migrations.config_for(tx), "0006")
+        tx.execute(
+            text(
+                "INSERT INTO adapter (name, task, version, base_hash, created_at, state, files, manifest) "
+                "VALUES ('erd@v0', 'erd', 0, 'base', 0, 'champion', '{}', '{}')"
+            )
+        )
+        tx.execute(text("INSERT INTO score VALUES ('erd@v0', 'validator', 0.5, 60, 0)"))
+        tx.execute(
+            text("INSERT INTO study VALUES (1, 'erd', 'sft', 'base', 'open', 24, 5, 0, 30, '[]', '{}', 'due', 0, 0)")
+        )
+    engine.dispose()
+    with Store.open(url) as store:
+        (kept,) = store.read(lambda tx: updates.scores(tx, "erd"))
+        assert (kept.value, kept.count, kept.yardstick) == (0.5, 60, None)
+        study = store.read(lambda tx: tunings.open_study_of(tx, "erd"))
+        assert study is not None
+        assert (study.done, study.yardstick) == (5, None)
+        newer = replace(kept, value=0.6, yardstick="a")
+        store.write(lambda tx: updates.save_scores(tx, [newer]))
+        assert store.read(lambda tx: updates.scores(tx, "erd")) == [newer]

@@ -194,7 +194,7 @@ def test_a_look_is_taken_once(store: Store) -> None:
 
 def test_the_newest_score_by_adapter_and_metric_stays(store: Store) -> None:
     store.write(lambda tx: registry.ensure_line(tx, "erd", "base", NOW))
-    old, new = (Score("erd@v0", "validator", value, 60, NOW) for value in (0.5, 0.6))
+    old, new = (Score("erd@v0", "validator", value, 60, NOW, by) for value, by in ((0.5, "old"), (0.6, "new")))
     store.write(lambda tx: updates.save_scores(tx, [old]))
     store.write(lambda tx: updates.save_scores(tx, [new, Score("erd@v0", "nll", 0.1, 60, NOW)]))
     assert [one.metric for one in store.read(lambda tx: updates.scores(tx, "erd"))] == ["nll", "validator"]

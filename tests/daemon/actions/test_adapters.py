@@ -7,9 +7,13 @@ from typing import Literal
 
 import pytest
 
-from daemon.actions.adapters import promote_adapter, roll_back
+from daemon.actions.adapters import list_adapters, promote_adapter, roll_back
+from daemon.actions.status import status
+from storage import registry
 from storage.store import Store
 from tests.daemon.candidates import Bench
+from tests.daemon.past import TASK, change_validator, context_of, live_through
+from tests.storage.makers import NOW
 
 
 @pytest.fixture
@@ -41,3 +45,18 @@ def test_what_was_promoted_by_hand_can_be_rolled_back_by_hand(bench: Bench) -> N
     promote_adapter(bench.context, "erd@v1")
     assert roll_back(bench.context, "erd").name == "erd@v0"
     assert (bench.now(update).state, bench.state_of("erd@v1")) == ("promoted", "retired")
+
+
+def test_a_score_by_an_earlier_validator_is_shown_and_said_to_be_one(store: Store, tmp_path: Path) -> None:
+    live_through(store)
+    change_validator(store)
+    context = context_of(store, tmp_path)
+    found = {one.name: (one.score, one.yardstick, one.comparable) for one in list_adapters(context, TASK)}
+    assert (found["erd@v3"], found["erd@v4"]) == ((0.65, "old", False), (0.3, "new", True))
+    champion = status(context).tasks[TASK].champion
+    assert champion is not None
+    assert (champion.adapter, champion.score) == ("erd@v4", 0.3)
+    store.write(lambda tx: registry.set_champion(tx, TASK, "erd@v2", NOW, "by hand"))
+    champion = status(context).tasks[TASK].champion
+    assert champion is not None
+    assert (champion.adapter, champion.score) == ("erd@v2", None), "not measured by the new validator yet"

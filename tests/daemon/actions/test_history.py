@@ -16,7 +16,7 @@ from learners.job_files import append_progress
 from storage import registry, reservations, updates
 from storage.records import Adapter
 from storage.store import Store
-from tests.daemon.past import FATES, TASK, context_of, live_through
+from tests.daemon.past import FATES, TASK, change_validator, context_of, live_through
 from tests.storage.makers import NOW, example, keep
 
 
@@ -123,3 +123,15 @@ def test_runs_are_timed_on_the_champions_base_and_whole_ones_alone(store: Store)
     assert store.read(lambda tx: timed_runs(tx, champion)) == [(3.2, 16)] * 4
     other = Adapter("erd@v9", TASK, 9, "b" * 64, None, None, NOW, "champion")
     assert store.read(lambda tx: timed_runs(tx, other)) == []
+
+
+def test_a_trend_is_of_scores_by_the_newest_validator_alone(store: Store, tmp_path: Path) -> None:
+    live_through(store)
+    change_validator(store)
+    found = task_history(context_of(store, tmp_path), TASK)
+    assert (found.trend.scores.direction, found.trend.scores.count) == ("unknown", 1), "the champion, measured anew"
+    assert [(one.version, one.yardstick, one.comparable) for one in found.versions] == [
+        *((version, "old", False) for version in range(4)),
+        (4, "new", True),
+        (5, "new", True),
+    ]

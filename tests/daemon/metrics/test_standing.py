@@ -161,3 +161,10 @@ def test_a_champion_says_since_when(page: Page) -> None:
     later = NOW + timedelta(hours=1)
     page.desk.store.write(lambda tx: registry.promote(tx, "erd", "erd@v1", "erd@v0", later))
     assert page.value("champion_since_timestamp_seconds", task="erd") == later.timestamp()
+
+
+def test_scores_by_an_earlier_validator_are_not_on_the_page(page: Page) -> None:
+    page.desk.store.write(lambda tx: register(tx, 1, 2))
+    old, new = (Score(f"erd@v{at}", "validator", 0.5, 9, NOW + timedelta(hours=at), f"by {at}") for at in (1, 2))
+    page.desk.store.write(lambda tx: updates.save_scores(tx, [old, new]))
+    assert [dict(key[1])["adapter"] for key in page.read() if key[0].endswith("adapter_score")] == ["erd@v2"]

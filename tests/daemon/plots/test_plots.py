@@ -14,9 +14,10 @@ pytest.importorskip("matplotlib", reason="drawing needs adaptd[plot]")
 from daemon.actions.history import task_history, update_history
 from daemon.errors import UsageError
 from daemon.plots import PlotsNotInstalled, check_plots, draw_task, draw_update
+from daemon.plots.task import draw
 from storage import updates
 from storage.store import Store
-from tests.daemon.past import TASK, context_of, live_through
+from tests.daemon.past import TASK, change_validator, context_of, live_through
 from tests.storage.makers import NOW
 
 
@@ -74,3 +75,32 @@ def test_without_matplotlib_it_says_what_to_install(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(importlib.util, "find_spec", absent)
     with pytest.raises(PlotsNotInstalled, match=r"pip install 'adaptd\[plot\]'"):
         check_plots(tmp_path / "x.png")
+
+
+def test_scores_of_two_validators_are_not_joined_and_the_change_is_said(store: Store, tmp_path: Path) -> None:
+    live_through(store)
+    context = context_of(store, tmp_path)
+
+    def drawn() -> tuple[list[list[float]], str]:
+        axis = draw(task_history(context, TASK)).axes[0]
+        said = " ".join([axis.get_xlabel(), *axis.get_legend_handles_labels()[1]])
+        return [list(line.get_xdata()) for line in axis.lines if line.get_linewidth() == 1.6], said
+
+    lines, words = drawn()
+    assert lines == [[0, 1, 2, 4]]
+    assert "validator changed" not in words
+    change_validator(store)
+    lines, words = drawn()
+    assert lines == [[0, 1, 2], [4]]
+    assert "validator changed" in words
+    assert "pale: by another validator, not to be compared" in words
+
+
+def test_where_the_gate_reads_by_another_validator_the_gains_are_told_apart(store: Store, tmp_path: Path) -> None:
+    live_through(store)
+    found = task_history(context_of(store, tmp_path), TASK)
+    by = (None, "old", None, "old", "new", None)  # None: judged before it was kept, or by something else
+    told = [one.model_copy(update={"yardstick": name}) for one, name in zip(found.updates, by, strict=True)]
+    figure = draw(found.model_copy(update={"updates": told}))
+    marks = [line.get_xdata()[0] for line in figure.axes[1].lines if line.get_label() == "validator changed"]
+    assert marks == [4.5]

@@ -50,3 +50,11 @@ def test_too_few_prompts_detect_nothing() -> None:
         "19 different prompts of the 20 that are wanted: too few to judge anything"
     )
     assert power_of(0, [], SETTINGS).gain is None
+
+
+def test_the_spread_of_another_validators_differences_is_none_of_this_one() -> None:
+    wide, narrow = judged(0.04, 100, 100, yardstick="old"), judged(0.01, 100, 100, yardstick="new")
+    older = judged(0.01, 100, 100)
+    assert power_of(100, [narrow, wide, wide, wide], SETTINGS).spread == pytest.approx(0.1)  # type: ignore[list-item]
+    assert power_of(100, [narrow, older, older], SETTINGS).spread == pytest.approx(0.1)  # type: ignore[list-item]
+    assert power_of(100, [wide, narrow, narrow], SETTINGS).spread == pytest.approx(0.4)  # type: ignore[list-item]
