@@ -17,6 +17,7 @@ from bench.learning.settings import (
     ARRIVAL,
     ASK,
     ASK_RANDOM,
+    CURRICULA,
     EVERYTHING,
     FULL,
     LEARNERS,
@@ -113,16 +114,18 @@ ATTACKS = tuple(
     for gate in (True, False)
 )
 DRIFTS = ("drift-product", "drift-champion-only", "drift-no-gate")
-DRIFT_SEEDS = REPORT[:3]
-TUNED, TUNED_SEEDS = f"only-{TUNER}", REPORT[:5]
+FEW, FEWEST = REPORT[:5], REPORT[:3]
+TUNED = f"only-{TUNER}"
 PREFERENCE = ("only-preference", "without-preference")
 
 
 def all_cells() -> Iterator[Cell]:
     """Every cell of the full set, the most telling first; those of settings that this version lacks included.
 
-    The tuner takes twenty trainings a cell: it is run at the centre alone, on fewer seeds, and is no part of the curves
-    and factors. What has to do with preference is run on thumbs alone: corrections make no preference phase.
+    What claims and defaults rest on has all ten seeds: the centre and the curves. Everything else has five, drift
+    three, so that all of it ends within hours. The tuner takes twenty trainings a cell, and training on everything ten
+    times as long: both at the centre alone. What has to do with preference is run on thumbs alone: corrections make no
+    preference phase.
     """
     apart = (TUNED, *PREFERENCE)
     usual = [one.name for one in settings() if not one.everything and not one.asks and one.name not in apart]
@@ -132,17 +135,18 @@ def all_cells() -> Iterator[Cell]:
     yield from _grid("update", BASES, PICKS, PICKED, DEV)
     yield from _grid("update", BASES, (SHARES,), SHARED, DEV)
     yield from _grid("update", ERD, (CENTRE,), usual, REPORT)
-    yield from _grid("update", ERD, (CENTRE,), (TUNED,), TUNED_SEEDS)
+    yield from _grid("update", ERD, (CENTRE,), (TUNED,), FEW)
     yield from _grid("curve", ERD, (CURVE,), (ARRIVAL.name, SFT.name, FULL.name, *learners), REPORT)
     yield from _grid("update", BASES[2:], (CENTRE,), usual, REPORT)
-    yield from _grid("ask", ERD, BY_ROWS, (ASK.name, ASK_RANDOM.name), REPORT)
-    yield from _grid("update", BASES, (CENTRE,), (EVERYTHING.name,), REPORT)  # ten times as dear
-    yield from _grid("update", ERD, FACTORS, (ARRIVAL.name, SFT.name, FULL.name, *learners), REPORT)
-    yield from _grid("update", ERD, (THUMBS,), PREFERENCE, REPORT)
-    yield from _grid("update", ERD, (*LABELS, *NOISE), (ARRIVAL.name, SFT.name, FULL.name, "only-active"), REPORT)
-    yield from _grid("attack", ERD[:1], ATTACKS, (SFT.name,), REPORT)
+    yield from _grid("ask", ERD, BY_ROWS, (ASK.name, ASK_RANDOM.name), FEW)
+    yield from _grid("update", BASES, (CENTRE,), [setting.name for setting in CURRICULA], FEW)
+    yield from _grid("update", BASES, (CENTRE,), (EVERYTHING.name,), FEW)
+    yield from _grid("update", ERD, FACTORS, (ARRIVAL.name, SFT.name, FULL.name, *learners), FEW)
+    yield from _grid("update", ERD, (THUMBS,), PREFERENCE, FEW)
+    yield from _grid("update", ERD, (*LABELS, *NOISE), (ARRIVAL.name, SFT.name, FULL.name, "only-active"), FEW)
+    yield from _grid("attack", ERD[:1], ATTACKS, (SFT.name,), FEW)
     for name in DRIFTS:
-        yield from _grid("drift", ERD[1:], (Point(name),), (SFT.name,), DRIFT_SEEDS)
+        yield from _grid("drift", ERD[1:], (Point(name),), (SFT.name,), FEWEST)
 
 
 def _grid(

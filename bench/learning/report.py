@@ -30,6 +30,7 @@ from bench.learning.tables import Rows, about, gain, of, points, seed_of, table
 from bench.learning.tried import tried
 from learners.job_files import write_whole
 
+MOST_FALL = 1.0  # points of 100
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "results.md"
 
 
@@ -50,6 +51,7 @@ def parts(results: Results) -> dict[str, str]:
         "claims": _claims,
         "settings": _settings,
         "learners": report_learners.alone_and_left_out,
+        "curricula": report_learners.curricula,
         "tuner": report_learners.tuner,
         "asked": report_learners.asked,
         "factors": _factors,
@@ -206,7 +208,22 @@ def _attacks(results: Results) -> str:
             )
         )
     head = ("hostile users", "caps", "gate", "score at the end", "deepest fall", "hostile rows", "promoted", "seeds")
-    return table(head, rows) + about(of(results, "attack/")) + _image(results, "attacks", "attack/")
+    made = table(head, rows) + about(of(results, "attack/"))
+    return f"{made}\n\n{_worst_fall(results)}" + _image(results, "attacks", "attack/")
+
+
+def _worst_fall(results: Results) -> str:
+    """The claim: with caps and gate on, the champion never falls more than a point below its start."""
+    guarded = [point for point in ATTACKS if point.caps and point.gate]
+    cells = of(results, *(f"attack/erd-strong/{point.name}/" for point in guarded))
+    if not cells:
+        return "With caps and gate on nothing has been run yet."
+    falls = [100 * max(0.0, one["base_metrics"]["score"] - one["lowest"]) for one in cells]
+    stands = "holds" if max(falls) <= MOST_FALL else "does not hold"
+    return (
+        f"That with both on a champion never falls more than {MOST_FALL:g} point below its start {stands} in these "
+        f"{len(cells)} runs: the deepest fall is {max(falls):.1f}."
+    )
 
 
 def _drift(results: Results) -> str:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from statistics import fmean
+from typing import Any
 
-from bench.learning.cells import BASES, BY_ROWS, CENTRE, ERD, PREFERENCE, THUMBS, TUNED, Point
+from bench.learning.cells import BASES, BY_ROWS, CENTRE, ERD, FEW, PREFERENCE, THUMBS, TUNED, Point
 from bench.learning.claims import BySeed, Results, metric, select
-from bench.learning.settings import ASK, ASK_RANDOM, FULL, LEARNERS, SFT, TOGETHER
+from bench.learning.settings import ASK, ASK_RANDOM, CURRICULA, FULL, LEARNERS, SFT, TOGETHER
 from bench.learning.statistics import Estimate, estimate, holm, p_above, paired
 from bench.learning.tables import Rows, about, gain, of, points, table
+
+_CURRICULUM = "curriculum"
+_CURRICULUM_WORDS = {
+    SFT.name: "in random order",
+    f"only-{_CURRICULUM}": "by a probe's losses, easy first",
+    **{setting.name: setting.says for setting in CURRICULA},
+}
 
 
 def alone_and_left_out(results: Results) -> str:
@@ -41,6 +49,25 @@ def _point_of(learner: str) -> Point:
 def _differences(results: Results, base: str, point: Point, one: str, other: str) -> dict[int, float]:
     a, b = (metric(select(results, "update", base, point.name, name), "score") for name in (one, other))
     return {seed: a[seed] - b[seed] for seed in a if seed in b}
+
+
+def curricula(results: Results) -> str:
+    """Each way of `curriculum` over a random order, and over the way that the product has as its default."""
+    rows: Rows = []
+    cells: list[Mapping[str, Any]] = []
+    default = f"only-{_CURRICULUM}"
+    for task, base in BASES:
+        where = f"{task}-{base}"
+        random, usual = (select(results, "update", where, CENTRE.name, name) for name in (SFT.name, default))
+        for name in (SFT.name, default, *(each.name for each in CURRICULA)):
+            found = select(results, "update", where, CENTRE.name, name)
+            found = {seed: one for seed, one in found.items() if seed in FEW}
+            if found:
+                over = (gain(_over(found, other, "score")) for other in (random, usual))
+                rows.append((where, f"`{name}`", _CURRICULUM_WORDS[name], *_means("score", found), *over))
+                cells += found.values()
+    head = ("base", "setting", "rows come", "score", "over random order", "over the default")
+    return table(head, rows) + about(cells)
 
 
 def tuner(results: Results) -> str:

@@ -97,6 +97,24 @@ TRIED_PICKS = (
     Setting("pick-newest", "the newest of the pool", pick="newest"),
     Setting("pick-even", "drawn from the pool, all with the same chance", pick="even"),
 )
+# Ways of `curriculum`, beside `only-curriculum` (a probe's losses, easy first) and `sft` (random order).
+CURRICULA = (
+    Setting(
+        "curriculum-length", "by length", learners=("curriculum",), updates={"curriculum": {"difficulty": "length"}}
+    ),
+    Setting(
+        "curriculum-loss",
+        "by the champion's loss",
+        learners=("curriculum",),
+        updates={"curriculum": {"difficulty": "loss"}},
+    ),
+    Setting(
+        "curriculum-hard-first",
+        "by a probe's losses, hard first",
+        learners=("curriculum",),
+        updates={"curriculum": {"order": "hard_first"}},
+    ),
+)
 
 
 def settings() -> tuple[Setting, ...]:
@@ -111,7 +129,7 @@ def settings() -> tuple[Setting, ...]:
 
 def find_setting(name: str) -> Setting:
     """Raises ValueError for a name that is none."""
-    found = {setting.name: setting for setting in (*settings(), *TRIED_SHARES, *TRIED_PICKS)}
+    found = {setting.name: setting for setting in (*settings(), *TRIED_SHARES, *TRIED_PICKS, *CURRICULA)}
     if name not in found:
         raise ValueError(f"there is no setting {name!r}; there are {', '.join(found)}")
     return found[name]
