@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from bench.reporting import Circumstances, Report, parser, progress, write_between
-from bench.trust_crowds import ALONE, NOW, SHARED, SPARSE, Crowd, Kind, World, draw
+from bench.trust_crowds import ALONE, NOW, SHARED, SLIP, SPARSE, Crowd, Kind, World, draw
 from consumers.rewards import RewardSettings, normalise
 from consumers.trust import EVERYONE, LOW, Trust, trust_of
 from daemon.standing import MOST_VOTES
@@ -49,6 +49,7 @@ CASES = (
     Crowd("experts", 0.2, deceptive=0.6, validated=True),
     *(replace(crowd, where="together") for crowd in FIFTHS),
     *(replace(crowd, feedback="ratings") for crowd in FIFTHS),
+    *(Crowd("contrary", share, slip=0.25) for share in (0.0, 0.2)),
     *(replace(crowd, votes=SPARSE) for crowd in FIFTHS),
     *(replace(crowd, votes=ALONE) for crowd in FIFTHS),
 )
@@ -166,6 +167,7 @@ def _words(crowd: Crowd) -> str:
     parts += {SHARED: [], SPARSE: ["3% shared"], ALONE: ["nothing shared"]}[crowd.votes]
     parts += ["together"] if crowd.where == "together" else []
     parts += ["stars"] if crowd.feedback == "ratings" else []
+    parts += [f"{crowd.slip:.0%} errors"] if crowd.slip != SLIP else []
     parts += ["with a validator"] if crowd.validated else []
     return ", ".join(parts)
 

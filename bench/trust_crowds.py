@@ -4,8 +4,8 @@ Why events: what trust sees and what rows are made of is then computed as in a d
 
 Six of ten answers are good. Careful users say what is true, contrary ones the opposite, careless ones toss a coin.
 Where there are experts, some answers look otherwise than they are, and only the experts see it; the others say how an
-answer looks. Each errs in one judgement of ten, a validator too. Users differ in how much they say (log-normal: the
-busiest tenth says nearly two fifths).
+answer looks. Each errs now and then, a validator too. Users differ in how much they say (log-normal: the busiest tenth
+says nearly two fifths).
 
 Limits: errors are independent, nobody is stricter with stars than others or learns, and feedback has no age to speak
 of, so decay is not in play.
@@ -47,8 +47,9 @@ class Crowd:
 
     `votes` are the shares of answers with 1, 2, ... votes. `where`: those on one answer come in interactions of their
     own (`apart`, as when many ask the same) or in one and the same (`together`). `deceptive`: the share of answers that
-    are not what they seem. `validated`: an app sends a validator's judgement with every interaction. With `rounds`,
-    each user says so many things instead, each of an answer that one other judges.
+    are not what they seem; `slip`: that of judgements that are errors. `validated`: an app sends a validator's
+    judgement with every interaction. With `rounds`, each user says so many things instead, each of an answer that one
+    other judges.
     """
 
     kind: Kind
@@ -57,6 +58,7 @@ class Crowd:
     where: Where = "apart"
     feedback: Feedback = "thumbs"
     deceptive: float = 0.3
+    slip: float = SLIP
     validated: bool = False
     users: int = 60
     said: int = 600
@@ -111,9 +113,9 @@ def draw(crowd: Crowd, seed: int) -> World:
     for at in random.permutation(len(said)).tolist():
         answer, user = said[at]
         interaction = f"a{answer.number}" if crowd.where == "together" else f"i{at}"
-        seems_good = _opinion(crowd.kind, user in minority, answer, random)
+        seems_good = _opinion(crowd, user in minority, answer, random)
         if crowd.validated:
-            passed = answer.good != bool(random.random() < SLIP)
+            passed = answer.good != bool(random.random() < crowd.slip)
             events.append(_event(len(events), interaction, None, answer, Validation(float(passed))))
         events.append(_event(len(events), interaction, user, answer, _body(crowd.feedback, seems_good, random)))
     return World(tuple(events), {_text(answer): answer for answer, _ in asked}, users, minority)
@@ -166,9 +168,9 @@ _SIDES: dict[Kind, tuple[_Opinion, _Opinion]] = {
 }
 
 
-def _opinion(kind: Kind, of_minority: bool, answer: Answer, random: Generator) -> bool:
-    meant = _SIDES[kind][of_minority](answer, random)
-    return meant != bool(random.random() < SLIP)
+def _opinion(crowd: Crowd, of_minority: bool, answer: Answer, random: Generator) -> bool:
+    meant = _SIDES[crowd.kind][of_minority](answer, random)
+    return meant != bool(random.random() < crowd.slip)
 
 
 def _body(feedback: Feedback, seems_good: bool, random: Generator) -> Thumb | Rating:
