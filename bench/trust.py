@@ -1,6 +1,6 @@
 """What `rewards.trust` is worth, by simulated crowds of which the truth is known. `make bench-trust` writes the table.
 
-    python -m bench.trust                     30 seeds, a minute; --write puts the tables into docs/preference.md
+    python -m bench.trust                     24 seeds, a minute or two; --write puts the tables into docs/preference.md
     python -m bench.trust --quick             4 seeds: to see that it works, not for figures
 
 Each crowd (`bench.trust_crowds`) says 600 things about answers whose worth is known. The rows are made twice by the
@@ -16,8 +16,11 @@ against bad feedback too, are left out; how many of which kind there are among r
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 from math import sqrt
 from pathlib import Path
 from statistics import fmean, stdev
@@ -36,7 +39,7 @@ from storage.records import Example, Row
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "preference.md"
 BATCH = 40
-DRAWS = 10  # batches of one seed
+DRAWS = 5  # batches of one seed
 COMPARED = (1, 2, 3, 5, 8, 12, 20, 40)
 
 FIFTHS = (Crowd("contrary", 0.2), Crowd("careless", 0.2), Crowd("experts", 0.2, deceptive=0.6))
@@ -222,23 +225,22 @@ HEAD_PROBE = (
 )
 
 
-def lines(cases: Sequence[Crowd], seeds: Sequence[int], shown: Progress, draws: int = DRAWS) -> list[Line]:
+def lines(cases: Sequence[Crowd], seeds: Sequence[int], draws: int, pool: Executor, shown: Progress) -> list[Line]:
     """Every crowd on every seed."""
-    bar, found = shown.add_task("crowds", total=len(cases) * len(seeds)), []
-    for crowd in cases:
-        each = []
-        for seed in seeds:
-            each.append(measure(crowd, seed, draws))
-            shown.advance(bar)
-        found.append(Line(crowd, tuple(each)))
-    return found
+    crowds, each = zip(*product(cases, seeds), strict=True)
+    bar = shown.add_task("crowds", total=len(crowds))
+    found = []
+    for one in pool.map(measure, crowds, each, [draws] * len(crowds), chunksize=8):
+        found.append(one)
+        shown.advance(bar)
+    return [Line(crowd, tuple(found[at * len(seeds) :][: len(seeds)])) for at, crowd in enumerate(cases)]
 
 
-def probes(compared: Sequence[int], seeds: Sequence[int], shown: Progress) -> list[Probe]:
+def probes(compared: Sequence[int], seeds: Sequence[int], pool: Executor, shown: Progress) -> list[Probe]:
     """How many answers it takes."""
     bar, found = shown.add_task("how many answers it takes", total=len(compared)), []
-    for count in compared:
-        found.append(probe(count, seeds))
+    for one in pool.map(probe, compared, [seeds] * len(compared)):
+        found.append(one)
         shown.advance(bar)
     return found
 
@@ -260,14 +262,14 @@ def _markdown(found: Sequence[Line], probed: Sequence[Probe], report: Report) ->
 def main() -> None:
     """Simulate, print, and write where asked to."""
     options = parser(__doc__)
-    options.add_argument("--seeds", type=int, default=30, help="how many, from --seed on")
+    options.add_argument("--seeds", type=int, default=24, help="how many, from --seed on")
     given = options.parse_args()
     if given.quick:
         given.seeds = 4
     before, seeds = Circumstances(), range(given.seed, given.seed + given.seeds)
-    with progress() as shown:
-        found = lines(CASES, seeds, shown, draws=2 if given.quick else DRAWS)
-        probed = probes(COMPARED, seeds, shown)
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool, progress() as shown:
+        found = lines(CASES, seeds, DRAWS, pool, shown)
+        probed = probes(COMPARED, seeds, pool, shown)
     report = before.report("trust", given.seed, {"seeds": given.seeds, "draws": DRAWS}, ())
     words = _markdown(found, probed, report)
     Console().print(words, markup=False, highlight=False, soft_wrap=True)
