@@ -40,7 +40,7 @@ from storage.records import Example, Row
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "preference.md"
 BATCH = 40
 DRAWS = 5  # batches of one seed
-COMPARED = (1, 2, 3, 5, 8, 12, 20, 40)
+COMPARED = (1, 2, 3, 5, 8, 12, 20, 30)  # with 60 users the last is 1,800 of the MOST_VOTES
 
 FIFTHS = (Crowd("contrary", 0.2), Crowd("careless", 0.2), Crowd("experts", 0.2, deceptive=0.6))
 CASES = (
@@ -161,7 +161,7 @@ def _before_after(off: Sequence[float], on: Sequence[float]) -> str:
     """Both means in percent, and the mean difference in points with two standard errors."""
     changes = [100 * (after - before) for before, after in zip(off, on, strict=True)]
     error = 2 * stdev(changes) / sqrt(len(changes))
-    return f"{fmean(off):.1%} → {fmean(on):.1%} ({fmean(changes) or 0:+.1f} ± {error:.1f})"
+    return f"{fmean(off):.1%} → {fmean(on):.1%} ({round(fmean(changes), 1) + 0.0:+.1f} ± {error:.1f})"
 
 
 def _words(crowd: Crowd) -> str:
