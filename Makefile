@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 STAMP := $(VENV)/.installed
 
-.PHONY: install run test check docs format soak e2e bench bench-intake bench-update bench-start bench-gate bench-learning bench-learning-quick clean help
+.PHONY: install run test check docs format soak e2e bench bench-intake bench-update bench-start bench-gate bench-trust bench-learning bench-learning-quick clean help
 
 help:            ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 16
@@ -60,6 +60,9 @@ bench-start: install ## ready time and memory
 bench-gate: install ## what the gate sees and how often it errs, simulated and with real updates; into docs/gate.md. BENCH=--quick
 	$(BIN)/python -m bench.gate --write $(BENCH)
 	$(BIN)/python -m bench.gate_real --write $(BENCH)
+
+bench-trust: install ## what rewards.trust is worth in simulated crowds; into docs/preference.md. BENCH=--quick
+	$(BIN)/python -m bench.trust --write $(BENCH)
 
 bench-learning: install ## what each learner does, under four hours and resumable; docs/results.md has the figures
 	$(BIN)/python -m bench.learning $(BENCH)
