@@ -47,7 +47,9 @@ def recent_votes(tx: Connection, task: str, limit: int) -> list[Vote]:
     whose = func.coalesce(event.c.user_id, text_in(example.c.record, "user_id"))
     query = select(answer, whose, event.c.kind, event.c.signal, text_in(event.c.record, "body", "criterion"))
     query = query.join(example, example.c.id == event.c.example_id)
-    query = query.where(event.c.task == task, event.c.signal.is_not(None), event.c.kind.in_(_JUDGING), UNASKED, ~taken_back)
+    query = query.where(
+        event.c.task == task, event.c.signal.is_not(None), event.c.kind.in_(_JUDGING), UNASKED, ~taken_back
+    )
     rows = tx.execute(query.order_by(event.c.received_at.desc(), event.c.id.desc()).limit(limit))
     return [Vote(key, user, kind == "validation", signal, criterion) for key, user, kind, signal, criterion in rows]
 

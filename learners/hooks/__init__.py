@@ -18,8 +18,8 @@ from storage.records.settings import Settings
 _NOT_LEARNERS = frozenset({"contract"})
 _OF_SELECTING = {"brought": "Examples that it brought into the batch."}
 _OF_EXPANDING = {
-    "made": "Made rows that were looked at.",
-    "kept": "Made rows that were kept, and trained on.",
+    "made": "Made rows that were looked at, until enough of each parent were kept.",
+    "kept": "Made rows that were kept.",
 }
 
 

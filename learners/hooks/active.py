@@ -13,9 +13,9 @@ quality    the highest reward, then the heaviest: decay and agreement are in the
 
 Unlikely alone is not uncertain: much of what a champion holds unlikely is wrong or cannot be learned. What a short
 trial makes likelier is not yet known, can be learned, and agrees with what most others teach; feedback with the
-champion's own faults becomes less likely in it, since the others teach against them. That is the idea of Mindermann et al.,
-"Prioritized training on points that are learnable, worth learning, and not yet learnt" (ICML 2022), with the trial in
-place of a second model. A correction is no pair, though it replaced a text: how near it is to what the champion says
+champion's own faults becomes less likely in it, since the others teach against them. That is the idea of Mindermann et
+al., "Prioritized training on points that are learnable, worth learning, and not yet learnt" (ICML 2022), with the trial
+in place of a second model. A correction is no pair, though it replaced a text: how near it is to what the champion says
 already is no reason to prefer it. The champion is asked also where training starts from the base, since what it learned
 from is replayed.
 
@@ -56,7 +56,7 @@ class ActiveSettings(Settings):
         0.3, doc="Share of what this learner chooses that is drawn at random.", unit="share", ge=0.3, le=1
     )
     uncertain: float = setting(
-        0.4, doc="Part chosen where a trial learns most, or the champion is unsure.", unit="part of the rest", ge=0
+        0.4, doc="Part chosen where the champion learns most in a trial, or is unsure.", unit="part of the rest", ge=0
     )
     diverse: float = setting(
         0.2, doc="Part chosen because its prompts stand for others.", unit="part of the rest", ge=0
@@ -102,7 +102,9 @@ def select(pool: Sequence[PoolExample], budget: int, context: Context) -> Select
         words = tuple(f"{count} {_WHAT[name]}" for name, count in counts.items() if count)
         if vectors is None:
             return Told(words, counts)
-        covered, by_chance = (coverage(vectors, some) for some in (brought.batch, orders["random"][: len(brought.batch)]))
+        covered, by_chance = (
+            coverage(vectors, some) for some in (brought.batch, orders["random"][: len(brought.batch)])
+        )
         covering = (
             f"the batch covers prompts to {covered:.2f}, a random one of its size to {by_chance:.2f} "
             "(mean similarity to the nearest chosen)"
@@ -227,9 +229,9 @@ LEARNER = Learner(
     Settings=ActiveSettings,
     select=select,
     figures={
-        **{name: f"Examples that it brought {what}." for name, what in _WHAT.items()},
+        **{name: f"Of what it brought, the examples {what}." for name, what in _WHAT.items()},
         "against": "Texts to imitate that the trial made no likelier.",
         "coverage": "How well the batch covers the pool's prompts: their mean similarity to the nearest in it, 0 to 1.",
-        "coverage_random": "The same of a random batch of its size.",
+        "coverage_random": "The same of a random batch of its size; both only with `diverse` above 0.",
     },
 )

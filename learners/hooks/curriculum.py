@@ -161,7 +161,7 @@ LEARNER = Learner(
     Settings=CurriculumSettings,
     schedule=schedule,
     figures={
-        "noise": "Share of the rows that is taken for noise, 0 to 1.",
-        "left_out": "Rows that no step trains on, as noise.",
+        "noise": "Share of the rows of the last phase that is taken for noise, 0 to 1.",
+        "left_out": "Rows of the last phase that no step trains on, as noise.",
     },
 )

@@ -29,7 +29,7 @@ from learners.job import TrainJob
 from learners.ngrams import Vectors
 from learners.plan import plan_over
 from learners.rendering import render_prompt, stop_ids
-from learners.training.adapters import Weights, borrowed, read_weights, weights_of
+from learners.training.adapters import Weights, borrowed, read_weights
 from learners.training.errors import StartMissing
 from learners.training.rows import IGNORED, EncodedRow, encode
 from learners.validators import Validated, open_validator

@@ -70,9 +70,7 @@ class Bench:
 
     def __init__(self, store: Store, folder: Path, **gate: Any) -> None:
         self.store, self.worker = store, Worker(folder / "jobs")
-        self.config = Config.model_validate(
-            {"gate": {"retention": "off", **gate}, "tasks": {"erd": VALIDATED}}
-        )
+        self.config = Config.model_validate({"gate": {"retention": "off", **gate}, "tasks": {"erd": VALIDATED}})
         artifacts = Artifacts(folder / "artifacts")
         engine = EngineAt("http://127.0.0.1:1", {})
         worker: Any = self.worker

@@ -144,7 +144,9 @@ def test_a_learner_reports_the_figures_that_it_declares_and_no_other(learner: Le
     told: set[str] = set()
     if learner.select:
         wish = learner.select(POOL, 8, given)
-        told |= wish.numbers.keys() | (wish.tell(Brought(wish.places[:3], wish.places[:8])).numbers if wish.tell else {})
+        told |= wish.numbers.keys() | (
+            wish.tell(Brought(wish.places[:3], wish.places[:8])).numbers if wish.tell else {}
+        )
     if learner.expand:
         told |= learner.expand(BATCH, given).numbers.keys()
     if learner.schedule:
