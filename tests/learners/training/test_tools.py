@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from learners.job import ValidatorChoice
+from learners.job import Lora, Model, ValidatorChoice
 from storage.records import Message
 from tests.learners.training.tiny import make_job, row
 
@@ -141,6 +141,19 @@ def test_the_champion_answers_although_training_starts_from_the_base(tiny_base: 
     assert told.answers(prompts(3), 1, 0.0) == said
     assert all(torch.equal(weight, before[name]) for name, weight in weights_of(told._model).items())
     assert told.notes == ()
+
+
+def test_the_weights_of_a_dora_champion_are_those_that_were_published(tiny_base: Path, tmp_path: Path) -> None:
+    import torch
+
+    from learners.training.adapters import read_weights, weights_of, write_adapter
+
+    lora = Lora(rank=4, alpha=8, dropout=0.0, dora=True)
+    model = make_tools(tiny_base, tmp_path, model=Model(max_context=256, lora=lora))._model
+    write_adapter(model, tmp_path)
+    own, read = weights_of(model), read_weights(model, tmp_path / "adapter")
+    assert any("magnitude" in name for name in own)
+    assert all(torch.equal(weight, read[name]) for name, weight in own.items())
 
 
 def test_a_champion_of_another_shape_does_not_cost_the_update(tiny_base: Path, tmp_path: Path) -> None:
