@@ -19,7 +19,7 @@ from daemon.config import TaskConfig
 from learners.failures import Findings, examine, failed_checks, in_states
 from learners.gate import GateRow
 from learners.validators import ValidatorUnavailable, open_validator
-from storage import decisions, failures, registry
+from storage import asked, decisions, failures, registry
 from storage.records import Decision, Example, Failure, Origin
 from storage.store import Store
 
@@ -77,7 +77,7 @@ class Failures:
         before = self._store.read(lambda tx: _before(tx, task.name, waiting))
         named = [(e, e.adapter if e.adapter in before.adapters else champion) for e in waiting]
         validator = open_validator(task.validator.name, task.validator.settings) if task.validator else None
-        found = examine(_in_time(named), before.known, before.kinds, task.rewards, validator, now)
+        found = examine(_in_time(named), before.known, before.kinds, task.rewards, validator, now, before.asked)
 
         def keep(tx: Connection) -> None:
             _keep(tx, task.name, found)
@@ -118,18 +118,22 @@ def kinds_to_fill(tx: Connection, task: TaskConfig, origins: Collection[Origin])
 
 @dataclass(frozen=True)
 class _Before:
-    """What the store knew before a look: the kinds of failure, those of the examples, and who can have answered."""
+    """What the store knew before a look: the kinds of failure, those of the examples, who can have answered, and what
+    people were asked about."""
 
     known: Mapping[str, Failure]
     kinds: Mapping[str, tuple[str, ...]]
     adapters: frozenset[str]
+    asked: frozenset[str]
 
 
 def _before(tx: Connection, task: str, examples: Sequence[Example]) -> _Before:
+    names = {example.interaction_id for example in examples}
     return _Before(
         known={one.kind: one for one in failures.list_failures(tx, task)},
-        kinds=failures.kinds_of(tx, task, {example.interaction_id for example in examples}),
+        kinds=failures.kinds_of(tx, task, names),
         adapters=frozenset(adapter.name for adapter in registry.list_adapters(tx, task)),
+        asked=asked.asked_about(tx, task, names),
     )
 
 

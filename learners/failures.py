@@ -44,7 +44,8 @@ _NAME = re.compile(r"(?<=[^.!?\s]\s)[A-Z]\w*|\b[^\W_]+[A-Z_]\w*")  # a capital w
 class Findings:
     """What a look at some examples found: a diagnosis of each, and the kinds of failure as they stand after it.
 
-    By adapter: in which kinds its answers `failed` that were not counted before, and how many were `judged` first.
+    By adapter: in which kinds its answers `failed` that were not counted before, and how many were `judged` first;
+    without those that people were asked about.
     """
 
     diagnoses: tuple[Diagnosis, ...]
@@ -60,11 +61,13 @@ def examine(
     rewards: RewardSettings,
     validator: Validator | None,
     now: datetime,
+    asked: Collection[str] = (),
 ) -> Findings:
     """What each example (with the adapter that answered) fails in. One without a response has nothing that failed.
 
     `known` are the task's kinds of failure so far; `before` are the kinds that examples were found in at an earlier
-    look, by interaction, and are not counted again.
+    look, by interaction, and are not counted again. What people were `asked` about was chosen for being doubtful: its
+    kinds are known, but it says nothing of how often an adapter fails.
     """
     kinds, found = dict(known), list[Diagnosis]()
     failed: dict[str, Counter[str]] = {}
@@ -79,8 +82,9 @@ def examine(
         new = [kind for kind in mine if kind not in before.get(example.interaction_id, ())]
         for kind in new:
             kinds[kind] = _seen(kinds.get(kind), example.task, kind, example.effective_at, now)
-        failed.setdefault(adapter, Counter()).update(new)
-        judged[adapter] += example.interaction_id not in before
+        if example.interaction_id not in asked:
+            failed.setdefault(adapter, Counter()).update(new)
+            judged[adapter] += example.interaction_id not in before
         found.append(Diagnosis(example.interaction_id, example.last_signal_at, adapter, mine))
     return Findings(tuple(found), kinds, failed, judged)
 

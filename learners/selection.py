@@ -8,7 +8,7 @@ up by lot (`learners.lots`). Whoever chooses, the caps per user hold, and the ba
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,10 +20,10 @@ OPENERS, BY_LOT = "openers", "lot"
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Places in the pool, in the order in which they were taken; and how many each chooser brought."""
+    """Places in the pool, in the order in which they were taken; and which of them each chooser brought."""
 
     places: tuple[int, ...]
-    by: Mapping[str, int]
+    by: Mapping[str, tuple[int, ...]]
 
 
 def choose(
@@ -42,7 +42,7 @@ def choose(
     for name, wish in sorted(selections.items(), key=lambda entry: (entry[1].most, entry[0])):
         taken.add(name, wish.places, wish.most)
     taken.add(BY_LOT, by_lot, budget)
-    return Chosen(tuple(taken.places), dict(+taken.by))
+    return Chosen(tuple(taken.places), {name: tuple(places) for name, places in taken.by.items() if places})
 
 
 def _drawn(pool: Sequence[PoolExample], seed: int) -> list[int]:
@@ -56,19 +56,19 @@ class _Taken:
         self._pool, self._budget, self._cap = pool, budget, cap
         self._held: Counter[int] = Counter()
         self.places: list[int] = []
-        self.by: Counter[str] = Counter()
+        self.by: defaultdict[str, list[int]] = defaultdict(list)
 
     def add(self, name: str, order: Iterable[int], most: int) -> None:
         """The first `most` in that order that are new and fit."""
         for place in order:
-            if len(self.places) >= self._budget or self.by[name] >= most:
+            if len(self.places) >= self._budget or len(self.by[name]) >= most:
                 return
             users = set(_users(self._pool[place]))
             if place in self.places or any(self._held[user] >= self._cap for user in users):
                 continue
             self._held.update(users)
             self.places.append(place)
-            self.by[name] += 1
+            self.by[name].append(place)
 
 
 def _openers(pool: Sequence[PoolExample], order: Sequence[int], min_users: int) -> list[int]:

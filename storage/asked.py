@@ -50,6 +50,17 @@ def mark_asked(tx: Connection, task: str, interaction_ids: Iterable[str], now: d
             tx.execute(asked.insert(), rows)
 
 
+def asked_about(tx: Connection, task: str, interaction_ids: Collection[str]) -> frozenset[str]:
+    """Those of the task's interactions that somebody was asked about."""
+    query = select(example.c.interaction_id).join(asked, asked.c.example_id == example.c.id)
+    query = query.where(example.c.task == task)
+    return frozenset(
+        name
+        for some in chunks(interaction_ids)
+        for name in tx.execute(query.where(example.c.interaction_id.in_(some))).scalars()
+    )
+
+
 _AMONG = select(asked.c.example_id).where(among(asked.c.example_id, "ids"))
 
 

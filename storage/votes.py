@@ -30,8 +30,9 @@ def answer_key(one: Example) -> str | None:
 
 
 def recent_votes(tx: Connection, task: str, limit: int) -> list[Vote]:
-    """Ratings, thumbs and validations received last, without those that a retraction names.
+    """Ratings, thumbs and validations received last, without those that a retraction names and those asked for.
 
+    What somebody was asked about was chosen for being doubtful: there honest people disagree more than elsewhere.
     Feedback on an interaction that quotes another text than its response is among them. What does not say whose it is,
     is of the interaction's user, as in the join.
     """
@@ -46,7 +47,9 @@ def recent_votes(tx: Connection, task: str, limit: int) -> list[Vote]:
     whose = func.coalesce(event.c.user_id, text_in(example.c.record, "user_id"))
     query = select(answer, whose, event.c.kind, event.c.signal, text_in(event.c.record, "body", "criterion"))
     query = query.join(example, example.c.id == event.c.example_id)
-    query = query.where(event.c.task == task, event.c.signal.is_not(None), event.c.kind.in_(_JUDGING), ~taken_back)
+    query = query.where(
+        event.c.task == task, event.c.signal.is_not(None), event.c.kind.in_(_JUDGING), UNASKED, ~taken_back
+    )
     rows = tx.execute(query.order_by(event.c.received_at.desc(), event.c.id.desc()).limit(limit))
     return [Vote(key, user, kind == "validation", signal, criterion) for key, user, kind, signal, criterion in rows]
 

@@ -55,11 +55,11 @@ LABELS = {
     "`gate_labelled`, `dev_labelled` (of the others), which overlap with these; kinds of failure: `open`, `shrinking`, "
     "`fixed`, `back again`",
     "phase": "`start` (fork and notice), what the worker names (`load`, `train`), `other`",
-    "method": "what learned in that phase of training: `sft`, `dpo`",
+    "method": "what learned in that phase of training: `sft`, `dpo`, `kto`",
     "point": "`first` and `last` step of training, `dev` on the held-out dev rows",
     "stage": "`easy`, `medium`, `hard` of the curriculum",
     "learner": "one of the files in learners/hooks, such as `curriculum`",
-    "figure": "what that learner counts, by its own fixed names",
+    "figure": "what that learner counts; docs/learners.md has a table of them",
     "verdict": "`promote`, `hold`, `reject`",
     "adapter": "`<task>@v<N>`; only the champion and the newest versions",
     "metric": "what scored it, such as `validator`",

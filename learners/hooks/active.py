@@ -1,25 +1,29 @@
 """Learner `active` (hook `select`): the batch as a mixture, rather than drawn by weight. Off by default.
 
-Four ways to choose share the batch, and take turns so that every stretch of it has its shares:
+Four ways to choose share the order that is handed over, and take turns so that every stretch of it has its shares:
 
 random     drawn blindly, at least 30 %: what the other ways would never look at keeps coming in.
-uncertain  texts to imitate by what a trial on the whole pool learns of them: how many nats a token it takes off, times
-           the example's weight. A pair counts by how near to each other the policy holds both texts: one it tells apart
-           already would teach nothing. A disliked answer, which no trial may learn from, by how unlikely it is held.
+uncertain  texts to imitate by what the champion learns of them in a trial on the whole pool: how many nats a token it
+           takes off, times the example's weight. A pair counts by how near to each other the champion holds both texts:
+           one it tells apart already would teach nothing. A disliked answer, which no trial may learn from, by how
+           unlikely the champion holds it.
 diverse    prompts that stand best for those not stood for yet (`learners.diversity`) by their embeddings; prompts of
            weightier examples count more among those to be stood for.
 quality    the highest reward, then the heaviest: decay and agreement are in the weight.
 
-Unlikely alone is not uncertain: much of what a policy holds unlikely is wrong or cannot be learned. What a short trial
-makes likelier is not yet known, can be learned, and agrees with what most others teach; feedback with the policy's own
-faults becomes less likely in it, since the others teach against them. That is the idea of Mindermann et al.,
-"Prioritized training on points that are learnable, worth learning, and not yet learnt" (ICML 2022), with the trial in
-place of a second model. A correction is no pair, though it replaced a text: how near it is to what the policy says
-already is no reason to prefer it.
+Unlikely alone is not uncertain: much of what a champion holds unlikely is wrong or cannot be learned. What a short
+trial makes likelier is not yet known, can be learned, and agrees with what most others teach; feedback with the
+champion's own faults becomes less likely in it, since the others teach against them. That is the idea of Mindermann et
+al., "Prioritized training on points that are learnable, worth learning, and not yet learnt" (ICML 2022), with the trial
+in place of a second model. A correction is no pair, though it replaced a text: how near it is to what the champion says
+already is no reason to prefer it. The champion is asked also where training starts from the base, since what it learned
+from is replayed.
 
-Limits: where most of the pool is wrong in the same way, the trial learns that; what is right but like nothing else in
-the pool counts for little, and comes in by the other ways. Diversity looks at prompts, not at what is to be learned
-about them. Without the sentence model, prompts are compared by their words, and the report says so.
+Limits: the shares are of its order. Of that it brings what the openers and learners of smaller wishes have left, as far
+as the caps allow, so of what it brings they hold nearly; the report counts them. Where most of the pool is wrong in the
+same way, the trial learns that; what is right but like nothing else in the pool counts for little, and comes in by the
+other ways. Diversity looks at prompts, not at what is to be learned about them. Without the sentence model, prompts are
+compared by their words, and the report says so.
 """
 
 from __future__ import annotations
@@ -32,14 +36,14 @@ from random import Random
 from learners.diversity import cover, coverage
 from learners.errors import EmbeddingsMissing
 from learners.hooks import Learner
-from learners.hooks.contract import Context, PoolExample, Selection, Tools
+from learners.hooks.contract import Brought, Context, PoolExample, Selection, Told, Tools
 from learners.ngrams import Vectors, ngram_vectors
 from storage.records import Row
 from storage.records.settings import Settings, setting
 
 _WHAT = {
     "random": "drawn at random",
-    "uncertain": "that a trial learned most of, or that the champion cannot tell apart",
+    "uncertain": "that the champion learned most of in a trial, or that the champion cannot tell apart",
     "diverse": "whose prompts stand for others",
     "quality": "of the highest reward and weight",
 }
@@ -48,9 +52,11 @@ _WHAT = {
 class ActiveSettings(Settings):
     """Settings of `updates.active`. The last three divide among them what `random` leaves."""
 
-    random: float = setting(0.3, doc="Share of the batch that is drawn at random.", unit="share", ge=0.3, le=1)
+    random: float = setting(
+        0.3, doc="Share of what this learner chooses that is drawn at random.", unit="share", ge=0.3, le=1
+    )
     uncertain: float = setting(
-        0.4, doc="Part chosen where a trial learns most, or the champion is unsure.", unit="part of the rest", ge=0
+        0.4, doc="Part chosen where the champion learns most in a trial, or is unsure.", unit="part of the rest", ge=0
     )
     diverse: float = setting(
         0.2, doc="Part chosen because its prompts stand for others.", unit="part of the rest", ge=0
@@ -65,7 +71,7 @@ class ActiveSettings(Settings):
 
     @property
     def shares(self) -> Mapping[str, float]:
-        """Of the whole batch; they add up to 1. With all three parts 0, everything is drawn at random."""
+        """Of what this learner chooses; they add up to 1. With all three parts 0, everything is drawn at random."""
         parts = {name: getattr(self, name) for name in _WHAT if name != "random"}
         total = sum(parts.values())
         if not total:
@@ -89,17 +95,23 @@ def select(pool: Sequence[PoolExample], budget: int, context: Context) -> Select
     if "quality" in shares:
         orders["quality"] = sorted(range(len(pool)), key=lambda place: (_quality(pool[place]), place))
     places, chose = take_turns(orders, shares)
-    wanted = min(budget, len(places))
-    counts = {name: chose[:wanted].count(name) for name in shares}
-    if vectors is not None:
-        numbers["coverage"] = coverage(vectors, places[:wanted])
-        numbers["coverage_random"] = coverage(vectors, orders["random"][:wanted])
-        notes.append(
-            f"prompts are covered to {numbers['coverage']:.2f}, by a random batch of this size to "
-            f"{numbers['coverage_random']:.2f} (mean similarity to the nearest chosen)"
+    way = dict(zip(places, chose, strict=True))
+
+    def tell(brought: Brought) -> Told:
+        counts = {name: sum(way[place] == name for place in brought.places) for name in shares}
+        words = tuple(f"{count} {_WHAT[name]}" for name, count in counts.items() if count)
+        if vectors is None:
+            return Told(words, counts)
+        covered, by_chance = (
+            coverage(vectors, some) for some in (brought.batch, orders["random"][: len(brought.batch)])
         )
-    told = tuple(f"{count} {_WHAT[name]}" for name, count in counts.items() if count)
-    return Selection(tuple(places), budget, (*told, *notes), {**counts, **numbers})
+        covering = (
+            f"the batch covers prompts to {covered:.2f}, a random one of its size to {by_chance:.2f} "
+            "(mean similarity to the nearest chosen)"
+        )
+        return Told((*words, covering), {**counts, "coverage": covered, "coverage_random": by_chance})
+
+    return Selection(tuple(places), budget, (f"the pool of {len(pool)} put into an order", *notes), numbers, tell)
 
 
 def take_turns(orders: Mapping[str, Sequence[int]], shares: Mapping[str, float]) -> tuple[list[int], list[str]]:
@@ -151,7 +163,8 @@ def _by_uncertainty(
 def _taught(
     imitated: Sequence[tuple[int, Row]], pool: Sequence[PoolExample], context: Context
 ) -> list[tuple[int, float]]:
-    """By how many nats a token a trial on all of these makes each likelier, times what its example counts.
+    """By how many nats a token a trial of the champion on all of these makes each likelier, times what its example
+    counts.
 
     The trial sees no row twice, so that it is the others a text is learned from rather than itself.
     """
@@ -160,7 +173,7 @@ def _taught(
         return []
     settings: ActiveSettings = context.settings
     steps = min(settings.probe_steps, ceil(len(rows) / context.batch_size))
-    before, after = context.tools.loss(rows), context.tools.probe_loss(rows, steps)
+    before, after = context.tools.loss(rows), context.tools.probe_loss(rows, steps, champion=True)
     return [
         (place, (old - new) * pool[place].weight if isfinite(old) and isfinite(new) else -inf)
         for (place, _), old, new in zip(imitated, before, after, strict=True)
@@ -168,7 +181,7 @@ def _taught(
 
 
 def _closeness(compared: Sequence[tuple[int, Row]], tools: Tools) -> list[tuple[int, float]]:
-    """Minus the difference, in nats a token, of how likely both texts of a pair are held."""
+    """Minus the difference, in nats a token, of how likely the champion holds both texts of a pair."""
     turned = [(at, replace(row, role="response", completion=row.rejected or "", rejected=None)) for at, row in compared]
     chosen, rejected = _losses(compared, tools), _losses(turned, tools)
     return [
@@ -215,4 +228,10 @@ LEARNER = Learner(
     doc="Choose the batch as a mixture: at random, where the champion is unsure, for diversity and for quality.",
     Settings=ActiveSettings,
     select=select,
+    figures={
+        **{name: f"Of what it brought, the examples {what}." for name, what in _WHAT.items()},
+        "against": "Texts to imitate that the trial made no likelier.",
+        "coverage": "How well the batch covers the pool's prompts: their mean similarity to the nearest in it, 0 to 1.",
+        "coverage_random": "The same of a random batch of its size; both only with `diverse` above 0.",
+    },
 )

@@ -28,6 +28,13 @@ from learners.names import names_of, rename, swap_frame
 from storage.records import Message, Row
 from storage.records.settings import Settings, setting
 
+_WAYS = {
+    "renaming": "renaming names",
+    "context": "swapping the words around names",
+    "best_of_n": "the best of n answers",
+    "paraphrase": "rewording prompts",
+    "back_translation": "translating prompts there and back",
+}
 SPARE = 4  # renamings tried for each that is wanted, since some will not pass
 MOST_ASKED = 64  # prompts that the champion is asked, for each way
 PARAPHRASE = "Say this in other words. Keep every name as it is. Answer with the new wording alone.\n\n{}"
@@ -178,4 +185,8 @@ LEARNER = Learner(
     doc="Make two or three rows of each of the batch: other names, other wordings, other answers that pass.",
     Settings=AugmentationSettings,
     expand=expand,
+    figures={
+        "asked": "Rows that were wanted: `growth` - 1 for each of the batch.",
+        **{f"tried_{how}": f"Rows that {what} offered." for how, what in _WAYS.items()},
+    },
 )

@@ -2,8 +2,8 @@
 
 Hooks run in the worker of a train job, between reading its rows and training on them, in this order: `select` chooses
 the batch from the pool, `expand` makes more rows from those of the batch, `schedule` puts all rows into an order. They
-are pure but for `Tools`, through which they ask the model that is about to be trained. A hook never sees gate prompts,
-and no user by name.
+are pure but for `Tools`, through which they ask the model that is about to be trained, or the champion. A hook never
+sees gate prompts, and no user by name.
 """
 
 from __future__ import annotations
@@ -30,10 +30,13 @@ class Tools(Protocol):
     """What a hook may ask of its worker. Everything costs computing, so ask for many rows at once."""
 
     def loss(self, rows: Sequence[Row]) -> Sequence[float]:
-        """Nats a token of each completion under the policy that training starts from."""
+        """Nats a token of each completion under the champion; where none was published yet, under the bare base."""
 
-    def probe_loss(self, rows: Sequence[Row], steps: int) -> Sequence[float]:
-        """The same after a trial of so many steps on all these rows in random order, which is undone again."""
+    def probe_loss(self, rows: Sequence[Row], steps: int, *, champion: bool = False) -> Sequence[float]:
+        """Nats a token after a trial of so many steps on all these rows in random order, which is undone again.
+
+        The trial goes on from the policy that training starts from, or from the `champion`.
+        """
 
     def answers(self, prompts: Sequence[Sequence[Message]], n: int, temperature: float) -> Sequence[Sequence[Sample]]:
         """`n` answers of the champion to each prompt; temperature 0 is greedy. Bounded in tokens and time."""
@@ -71,13 +74,34 @@ class PoolExample:
 
 
 @dataclass(frozen=True, slots=True)
+class Brought:
+    """What came of a selection: the places in the pool that it brought into the batch, and all those of the batch."""
+
+    places: tuple[int, ...]
+    batch: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is said of a batch once it is known."""
+
+    reasons: tuple[str, ...]
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
-    """Places in the pool, best first, of which at most `most` are wanted; and why, a sentence each thing done."""
+    """Places in the pool, best first, of which at most `most` are wanted; and why, a sentence each thing done.
+
+    It is a wish: others may have taken a place before, or its user's cap may be full. So what is to be said of the
+    batch is said by `tell`, when that is known.
+    """
 
     places: tuple[int, ...]
     most: int
     reasons: tuple[str, ...]
     numbers: Mapping[str, float] = field(default_factory=dict)
+    tell: Callable[[Brought], Told] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

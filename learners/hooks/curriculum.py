@@ -1,9 +1,10 @@
 """Learner `curriculum` (hook `schedule`): easy rows first, and what looks like noise not at all. Off by default.
 
-Difficulty is the loss of a row after a short probe: a few steps on all rows in random order, undone again. What a model
-picks up at once is easy; what it still holds unlikely while it picks up the others is hard, or wrong. So the pace ends
-at one minus the estimated noise: the rows beyond are left out. Three stages of equal length: the easiest third of what
-is kept, the easier two thirds, all of it. The plan that comes out is what is trained.
+Difficulty is the loss of a row after a short probe: a few steps on all rows in random order, from where training
+starts, undone again. What a model picks up at once is easy; what it still holds unlikely while it picks up the others
+is hard, or wrong. So the pace ends at one minus the estimated noise: the rows beyond are left out. Three stages of
+equal length: the easiest third of what is kept, the easier two thirds, all of it. The plan that comes out is what is
+trained.
 
 Noise is estimated from the same losses: the cut that parts them best into two groups (Otsu, "A threshold selection
 method from gray-level histograms", IEEE Transactions on Systems, Man and Cybernetics 9, 1979), and only where it
@@ -44,8 +45,7 @@ class CurriculumSettings(Settings):
 
     difficulty: Literal["probe", "loss", "length"] = setting(
         "probe",
-        doc="What makes a row hard: its loss after a short probe, its loss under the policy that training starts from, "
-        "or its length.",
+        doc="What makes a row hard: its loss after a short probe, its loss under the champion, or its length.",
     )
     order: Literal["easy_first", "hard_first"] = setting(
         "easy_first", doc="From easy to hard, or the other way, to compare."
@@ -160,4 +160,8 @@ LEARNER = Learner(
     doc="Order the rows of an update from easy to hard, and leave out what looks like noise.",
     Settings=CurriculumSettings,
     schedule=schedule,
+    figures={
+        "noise": "Share of the rows of the last phase that is taken for noise, 0 to 1.",
+        "left_out": "Rows of the last phase that no step trains on, as noise.",
+    },
 )

@@ -23,7 +23,7 @@ from dataclasses import replace
 
 from learners.failures import PROMPTS
 from learners.hooks import Learner
-from learners.hooks.contract import Context, Expanded, Made, PoolExample, Selection
+from learners.hooks.contract import Brought, Context, Expanded, Made, PoolExample, Selection, Told
 from storage.records import Row
 from storage.records.settings import Settings, setting
 
@@ -56,12 +56,17 @@ def select(pool: Sequence[PoolExample], budget: int, context: Context) -> Select
     settings: HardNegativesSettings = context.settings
     failing = [place for place, example in enumerate(pool) if example.failures and teaches(example.rows)]
     quota = min(round(settings.quota * budget), len(failing))
-    places, counts = spread(_kinds(failing, pool), pool)
-    taken = Counter(kind for place in places[:quota] for kind in pool[place].failures)
-    words = ", ".join(f"{taken[kind]} of {kind} ({counts[kind]} in the pool)" for kind in sorted(counts))
-    reasons = (f"a quota of {quota} of {budget} for {len(failing)} failures" + (f": {words}" if words else ""),)
+    kinds = _kinds(failing, pool)
+    places, counts = spread(kinds, pool)
+
+    def tell(brought: Brought) -> Told:
+        taken = Counter(kind for place in brought.places for kind in kinds[place])
+        words = ", ".join(f"{taken[kind]} of {kind} ({counts[kind]} in the pool)" for kind in sorted(counts))
+        return Told((words,) if words else ())
+
+    reasons = (f"a quota of {quota} of {budget} for {len(failing)} failures",)
     numbers = {"quota": float(quota), "failures": float(len(failing)), "kinds": float(len(counts))}
-    return Selection(places, quota, reasons, numbers)
+    return Selection(places, quota, reasons, numbers, tell)
 
 
 def teaches(rows: Sequence[Row]) -> bool:
@@ -108,7 +113,7 @@ def expand(rows: Sequence[Row], context: Context) -> Expanded:
     ]
     asked = len(alone) * settings.samples
     words = f"{len(alone)} failures have no target: {settings.samples} answers asked for each"
-    return Expanded(tuple(made), 1, (words,), {"asked": float(asked)})
+    return Expanded(tuple(made), 1, (words,), {"answers_asked": float(asked)})
 
 
 def _without_target(rows: Sequence[Row]) -> list[int]:
@@ -127,4 +132,10 @@ LEARNER = Learner(
     Settings=HardNegativesSettings,
     select=select,
     expand=expand,
+    figures={
+        "quota": "Examples that it wanted in the batch.",
+        "failures": "Examples of the pool that fail and teach something.",
+        "kinds": "Kinds of failure among those.",
+        "answers_asked": "Answers that the champion was asked for, to find targets.",
+    },
 )

@@ -124,7 +124,8 @@ def read_weights(model: Any, folder: Path) -> dict[str, torch.Tensor]:
         found = load_file(folder / FILES[1])
     except (OSError, SafetensorError) as error:
         raise StartMissing(f"The champion's adapter {folder} cannot be read ({type(error).__name__}).") from None
-    named = {".default.weight".join(name.rsplit(".weight", 1)): weight for name, weight in found.items()}
+    # PEFT writes DoRA's magnitudes without the `.weight` that all others end in.
+    named = {f"{name.removesuffix('.weight')}.default.weight": weight for name, weight in found.items()}
     if {name: weight.shape for name, weight in named.items()} != {name: weight.shape for name, weight in own.items()}:
         raise StartMissing(f"The champion's adapter {folder} has another shape than model.lora asks for now.")
     return named

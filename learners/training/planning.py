@@ -18,7 +18,7 @@ from typing import Any
 from consumers.cleaning import prompt_key
 from learners.expansion import Guard, Kept, keep, key_of
 from learners.hooks import Learner, learners
-from learners.hooks.contract import Context, Expanded, PoolExample, Scheduled, Selection
+from learners.hooks.contract import Brought, Context, Expanded, PoolExample, Scheduled, Selection, Told
 from learners.job import DEV_ROWS, ROWS, BatchLimits, LearnerReport, MadeRows, Phase, PhaseResult, PlanStep, TrainJob
 from learners.job_files import read_made, read_pool, read_rows, write_made
 from learners.methods import find_method
@@ -141,16 +141,17 @@ class _Hooks:
 
     def select(self, limits: BatchLimits, pool: Sequence[PoolExample]) -> tuple[Origin, ...]:
         """The batch out of the pool, by every learner that has a wish."""
-        wishes = {
-            name: learner.select(pool, limits.size, self._context(learner, self._job.phases[0]))
-            for name, learner in self._on.items()
-            if learner.select
-        }
+        wishes = {}
+        for name, learner in self._on.items():
+            if learner.select:
+                context = self._context(learner, self._job.phases[0])
+                wishes[name] = learner.select(pool, limits.size, context)
+                self._report(name, (*wishes[name].reasons, *_notes_of(context)), wishes[name].numbers)
         chosen = choose(
             pool, wishes, budget=limits.size, cap=limits.cap, min_users=limits.min_users, seed=self._job.seed
         )
         for name, wish in wishes.items():
-            self._report_choice(name, wish, chosen, limits.size)
+            self._report_brought(name, wish, chosen, limits.size)
         return tuple(pool[place].origin for place in chosen.places)
 
     @property
@@ -207,9 +208,9 @@ class _Hooks:
         for name, learner in self._on.items():
             if learner.schedule:
                 rows = [replace(given[row.line], weight=row.weight) for row in kept]
-                scheduled = learner.schedule(rows, steps, self._context(learner, part.phase))
-                scheduled = self._followed(scheduled, rows, part.phase)
-                self._report(name, scheduled.reasons, scheduled.numbers)
+                context = self._context(learner, part.phase)
+                scheduled = self._followed(learner.schedule(rows, steps, context), rows, part.phase)
+                self._report(name, (*scheduled.reasons, *_notes_of(context)), scheduled.numbers)
                 return scheduled
         plan = random_plan(len(kept), batch_size=settings.batch_size, steps=steps, seed=self._job.seed)
         return Scheduled(plan, (), (), ())
@@ -240,10 +241,12 @@ class _Hooks:
         own = learner.Settings.model_validate(self._job.learners[learner.name])
         return Context(settings=own, batch_size=settings.batch_size, seed=self._job.seed, tools=tools)
 
-    def _report_choice(self, name: str, wish: Selection, chosen: Chosen, size: int) -> None:
-        brought = chosen.by.get(name, 0)
-        words = f"brought {brought} of the {len(chosen.places)} examples of the batch (it may hold {size})"
-        self._report(name, (*wish.reasons, words), {**wish.numbers, "brought": float(brought)})
+    def _report_brought(self, name: str, wish: Selection, chosen: Chosen, size: int) -> None:
+        """What is in the batch, which is not what was wished for."""
+        brought = chosen.by.get(name, ())
+        told = wish.tell(Brought(brought, chosen.places)) if wish.tell else Told(())
+        words = f"brought {len(brought)} of the {len(chosen.places)} examples of the batch (it may hold {size})"
+        self._report(name, (words, *told.reasons), {**told.numbers, "brought": float(len(brought))})
 
     def add_reports(self, reports: Mapping[str, LearnerReport]) -> None:
         for name, report in reports.items():
@@ -256,8 +259,13 @@ class _Hooks:
 
 def _made_report(made: Expanded, found: Kept, context: Context) -> LearnerReport:
     numbers = {**made.numbers, "made": float(found.looked_at), "kept": float(len(found.rows))}
+    return LearnerReport(did=(*made.reasons, found.words(), *_notes_of(context)), numbers=numbers)
+
+
+def _notes_of(context: Context) -> Sequence[str]:
+    """What its tools could not do as they were asked."""
     notes: Sequence[str] = getattr(context.tools, "notes", ())
-    return LearnerReport(did=(*made.reasons, found.words(), *notes), numbers=numbers)
+    return notes
 
 
 def _pool(directory: Path, parts: Sequence[Part], given: Sequence[Row]) -> list[PoolExample]:

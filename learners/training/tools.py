@@ -1,13 +1,17 @@
 """What the hooks of learners may ask of the model that is about to be trained (`learners.hooks.contract.Tools`).
 
-Nothing they ask leaves a trace in it: weights and random numbers are put back, so that a run in which a learner looked
-and changed nothing is the same to the bit as one without it. Rows that do not fit the window count as infinitely hard.
+Asked for the champion where training starts from the base, the model has the champion's weights for as long as it
+answers: they are read once for each learner, a few MB that are kept while its hooks run. Nothing that is asked leaves a
+trace: weights and random numbers are put back, so that a run in which a learner looked and changed nothing is the same
+to the bit as one without it. Rows that do not fit the window count as infinitely hard.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from math import inf
 from pathlib import Path
 from random import Random
@@ -25,7 +29,7 @@ from learners.job import TrainJob
 from learners.ngrams import Vectors
 from learners.plan import plan_over
 from learners.rendering import render_prompt, stop_ids
-from learners.training.adapters import Weights, borrowed, read_weights, weights_of
+from learners.training.adapters import Weights, borrowed, read_weights
 from learners.training.errors import StartMissing
 from learners.training.rows import IGNORED, EncodedRow, encode
 from learners.validators import Validated, open_validator
@@ -50,13 +54,14 @@ class ModelTools:
         self._left_s = ANSWERING_SHARE * job.time_limit_s if job.time_limit_s else ANSWERING_S
 
     def loss(self, rows: Sequence[Row]) -> Sequence[float]:
-        return self._losses(rows, self._encoded(rows))
+        with self._as_champion():
+            return self._losses(rows, self._encoded(rows))
 
-    def probe_loss(self, rows: Sequence[Row], steps: int) -> Sequence[float]:
+    def probe_loss(self, rows: Sequence[Row], steps: int, *, champion: bool = False) -> Sequence[float]:
         encoded = self._encoded(rows)
         if not encoded:
             return [inf] * len(rows)
-        with torch.random.fork_rng(), borrowed(self._model, weights_of(self._model)):
+        with torch.random.fork_rng(), borrowed(self._model, self._champion if champion else {}):
             torch.manual_seed(self._seed)
             self._try_out(encoded, steps)
             return self._losses(rows, encoded)
@@ -69,7 +74,7 @@ class ModelTools:
         began = time.monotonic()
         ids = [render_prompt(self._tokenizer, messages) for messages in prompts for _ in range(n)]
         said: list[Sample] = []
-        with torch.no_grad(), borrowed(self._model, self._champion()):
+        with torch.no_grad(), self._as_champion():
             self._model.eval()
             for at in range(0, len(ids), ANSWERS_AT_ONCE):
                 said += self._answer(ids[at : at + ANSWERS_AT_ONCE], temperature, began + self._left_s)
@@ -79,18 +84,23 @@ class ModelTools:
     def validate(self, messages: Sequence[Message], answer: str) -> Validated | None:
         return self._validator.validate(last_asked(messages), answer) if self._validator else None
 
+    def _as_champion(self) -> AbstractContextManager[None]:
+        """Inside, the model is the champion."""
+        return borrowed(self._model, self._champion) if self._champion else nullcontext()
+
+    @cached_property
     def _champion(self) -> Weights:
-        """What has to be put in place so that the model answers as the champion; nothing where it does already.
+        """What has to be put in place so that the model is the champion; nothing where it is already.
 
         A champion that does not fit the model any more (`model.lora` was changed) is not worth an update: the policy
-        that training starts from answers for it, and `notes` say so.
+        that training starts from stands in for it, and `notes` say so.
         """
         if self._job.champion_path is None or self._job.start.mode == "champion":
             return {}
         try:
             return read_weights(self._model, Path(self._job.champion_path))
         except StartMissing as error:
-            self.notes = (f"answered by the policy that training starts from: {error}",)
+            self.notes = (f"in the champion's place, the policy that training starts from was asked: {error}",)
             return {}
 
     def _answer(self, prompts: Sequence[list[int]], temperature: float, until_s: float) -> list[Sample]:

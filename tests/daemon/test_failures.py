@@ -16,7 +16,7 @@ from daemon.failures import AT_ONCE, Failures
 from daemon.material import gather
 from learners.gate import Answer, GateRow
 from learners.router import answer_key
-from storage import decisions, failures, registry, updates
+from storage import asked, decisions, failures, registry, updates
 from storage.records import Adapter, Example, FailureState, Message, Scalar, Target
 from storage.store import Store
 from tests.storage.makers import NOW, example, keep, later
@@ -141,6 +141,24 @@ def test_an_answer_is_held_against_the_adapter_that_gave_it_if_there_is_such(lin
     Failures(line, lambda: NOW).look(ON, examples, "erd@v1")
     tallies = line.read(lambda tx: failures.tallies(tx, "erd"))["check:keys"]
     assert {name: tally.judged for name, tally in tallies.items()} == {"erd@v0": 1, "erd@v1": 2}
+
+
+def test_what_people_were_asked_about_is_of_its_kinds_and_changes_no_tally_and_no_state(line: Store) -> None:
+    """Of the doubtful answers every one failed: that says nothing of how often the champion does."""
+    watch, many = Failures(line, lambda: later(9)), [corrected(str(at)) for at in range(40)]
+    line.write(lambda tx: keep(tx, *many))
+    watch.look(ON, many, "erd@v0")
+    crown(line, 1)
+    judge(watch, candidate=("erd@v1", 0), champion=("erd@v0", 50))
+    before = line.read(lambda tx: failures.tallies(tx, "erd"))
+    doubtful = [corrected(f"asked {at}") for at in range(6)]
+    line.write(lambda tx: keep(tx, *doubtful))
+    line.write(lambda tx: asked.mark_asked(tx, "erd", [one.interaction_id for one in doubtful], NOW))
+    watch.look(ON, [*doubtful, *many], "erd@v1")
+    assert line.read(lambda tx: failures.tallies(tx, "erd")) == before
+    assert states(line)["check:keys"] == ("fixed", 46)
+    found = line.read(lambda tx: failures.kinds_of(tx, "erd", {"asked 0"}))
+    assert "feedback:correction" in found["asked 0"], "so it may fill the quota"
 
 
 def test_a_promotion_that_fixes_a_kind_and_one_that_brings_it_back_are_decisions(line: Store) -> None:

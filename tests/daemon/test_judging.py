@@ -13,14 +13,17 @@ from daemon.config import Config, TaskConfig
 from daemon.jobs import Done
 from daemon.judging import EngineAt, Judging
 from learners import job as contract
-from learners.job_files import read_prompts, write_answers, write_result
-from storage import decisions, registry, updates
+from learners.job_files import read_job, read_prompts, write_answers, write_result
+from learners.pairwise.head import MIN_PAIRS
+from storage import decisions, failures, registry, updates
 from storage.artifacts import Artifacts
-from storage.records import Adapter, Look, Message, Update, UpdateState
+from storage.records import Adapter, Example, Look, Message, Pair, Tally, Update, UpdateState
 from storage.store import Store
 from tests.storage.makers import NOW, example, keep
 
 PROMPTS = 24
+VALIDATED: dict[str, Any] = {"validator": {"name": "mermaid_erd"}}
+ON = {"hard_negatives": True}
 
 
 class Worker:
@@ -67,9 +70,7 @@ class Bench:
 
     def __init__(self, store: Store, folder: Path, **gate: Any) -> None:
         self.store, self.worker = store, Worker(folder / "jobs")
-        self.config = Config.model_validate(
-            {"gate": {"retention": "off", **gate}, "tasks": {"erd": {"validator": {"name": "mermaid_erd"}}}}
-        )
+        self.config = Config.model_validate({"gate": {"retention": "off", **gate}, "tasks": {"erd": VALIDATED}})
         artifacts = Artifacts(folder / "artifacts")
         engine = EngineAt("http://127.0.0.1:1", {})
         worker: Any = self.worker
@@ -233,3 +234,52 @@ def test_a_validator_that_was_changed_meanwhile_gives_no_verdict_no_look_no_scor
     bench.step(2)
     assert (bench.now.state, len(bench.looks), bench.worker.started) == ("promoted", 1, 2)
     assert "the validator was changed meanwhile; judged again" in bench.reasons()
+
+
+def test_what_the_gate_saw_of_sub_checks_is_counted_among_failures(store: Store, tmp_path: Path) -> None:
+    bench = Bench(store, tmp_path)
+    bench.config = Config.model_validate(
+        {**bench.config.model_dump(include={"gate"}), "tasks": {"erd": {**VALIDATED, "learners": ON}}}
+    )
+    bench.fill(PROMPTS)
+    bench.worker.score = 0.9
+    unchecked = bench.worker._answer
+
+    def checked(prompt: contract.Prompt) -> contract.AnswerPair:
+        """The champion has no keys, the candidate has."""
+        pair = unchecked(prompt)
+        sides = {"candidate": pair.candidate, "champion": pair.champion}
+        return pair.model_copy(
+            update={
+                side: one.model_copy(update={"checks": {"keys": side == "candidate"}}) for side, one in sides.items()
+            }
+        )
+
+    bench.worker._answer = checked  # type: ignore[method-assign]
+    bench.step(2)
+    assert bench.now.state == "promoted"
+    tallies = store.read(lambda tx: failures.tallies(tx, "erd"))
+    assert tallies == {"check:keys": {"erd@v0": Tally(PROMPTS, PROMPTS), "erd@v1": Tally(0, PROMPTS)}}
+
+
+@pytest.mark.parametrize(("pairs", "screened"), [(MIN_PAIRS - 1, True), (MIN_PAIRS, False)])
+def test_where_the_head_has_pairs_enough_likelihood_rejects_nobody_before_it(
+    store: Store, tmp_path: Path, pairs: int, screened: bool
+) -> None:
+    """With `primary: auto` and no validator, whether the head decides hangs on what people have compared by now."""
+    bench = Bench(store, tmp_path)
+    bench.config = Config.model_validate({"gate": bench.config.gate.model_dump(), "tasks": {"erd": {}}})
+    judged = [with_pair(at, f"Draw Thing{at}") for at in range(PROMPTS)]
+    store.write(lambda tx: keep(tx, *judged, fold="gate"))
+    store.write(lambda tx: keep(tx, *(with_pair(at, f"Sketch Thing{at}") for at in range(PROMPTS, PROMPTS + pairs))))
+    bench.step()
+    job = read_job(bench.worker.folder / "1")
+    assert isinstance(job, contract.EvaluateJob)
+    assert (job.screen is not None) == screened
+
+
+def with_pair(number: int, prompt: str) -> Example:
+    user = f"u{number}"
+    pairs = (Pair("better", "worse", False, NOW, user),)
+    asked = (Message("user", prompt),)
+    return example(f"p{number}", messages=asked, scalar=None, pairs=pairs, user_id=user, users=(user,))

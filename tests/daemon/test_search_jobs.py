@@ -15,7 +15,7 @@ from daemon.search_jobs import NoJob, in_force, next_job, numbers_of, outdated, 
 from daemon.search_material import SearchMaterial
 from daemon.train_jobs import Wanted, write_train_job
 from learners.floor import Floor
-from learners.job import Base, Knob, SearchJob, SeedPair, Start, StudyPlace, Terms
+from learners.job import Base, Knob, SearchJob, SeedPair, Start, StudyPlace, Terms, TrainJob
 from learners.job_files import read_job
 from learners.preference import PhaseRows, PreferenceChoice, Sorted
 from learners.replay import StartChoice, StartEvidence
@@ -93,6 +93,7 @@ def whole() -> Config:
                 "threads": 3,
                 "time_limit": "7m",
                 "max_retention_kl": 0.5,
+                "checkpoint_every": "45s",
                 "start": "champion",
                 "off_policy": {"superseded_after": 3},
                 "sft": {"min_signal": "auto", "learning_rate": 0.02, "steps": "auto"},
@@ -136,6 +137,8 @@ def test_a_search_goes_by_the_terms_of_an_update(tmp_path: Path) -> None:
     unlike = {"kind", "contract", "seed", "update_id", "attempt"}
     for name in Terms.model_fields.keys() - unlike:
         assert getattr(searched, name) == getattr(trained, name), name
+    assert isinstance(trained, TrainJob)
+    assert (trained.max_retention_kl, trained.checkpoint_every_s) == (0.5, 45.0), "as configured, and not by default"
     assert searched.model.quantization == "4bit"
     assert (searched.gate_keys, searched.champion_path) == (("k1",), "champion")
     assert searched.settings["min_signal"] == 0.6, "as an update has it, not `auto`"

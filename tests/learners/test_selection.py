@@ -37,7 +37,7 @@ def test_a_quota_is_filled_before_somebody_takes_the_rest() -> None:
     chosen = choose(POOL, wishes, budget=6, cap=6, min_users=1, seed=1)
     first = chosen.places[0]
     assert chosen.places[1:] == (*(7, 8), *[at for at in range(10, 20) if at != first][:3])
-    assert chosen.by == {"openers": 1, "quota": 2, "everything": 3}
+    assert chosen.by == {"openers": (first,), "quota": (7, 8), "everything": chosen.places[3:]}
 
 
 def test_what_nobody_chose_is_filled_up_by_lot() -> None:

@@ -9,10 +9,10 @@ import pytest
 from alembic import command
 from sqlalchemy import Connection, create_engine, text
 
-from storage import migrations, votes
+from storage import asked, migrations, votes
 from storage.records import Event, Message, Rating, Retraction, Signal, Validation
 from storage.store import Store
-from tests.storage.makers import event, example, insert, keep, later, rating
+from tests.storage.makers import NOW, event, example, insert, keep, later, rating
 
 HALF = Signal(0.5, "1")
 
@@ -63,6 +63,18 @@ def test_the_newest_are_told_and_other_tasks_feedback_and_taken_back_ones_are_no
     assert [(vote.signal, vote.by_validator) for vote in found] == [(0.2, True), (1.0, False)]
     assert len(store.read(lambda tx: votes.recent_votes(tx, "erd", 1))) == 1
     assert store.read(lambda tx: votes.recent_judgements(tx, "erd", 2)) == [0.2, 0.0]
+
+
+def test_what_was_asked_for_is_no_vote(store: Store) -> None:
+    """It was asked for where people are likely to disagree, so it says less of them than other votes."""
+
+    def fill(tx: Connection) -> None:
+        put(tx, rated("a", "i1", "u1", 1.0), rated("b", "i2", "u2", 0.0, 1))
+        keep(tx, example("i1"), example("i2"))
+        asked.mark_asked(tx, "erd", ["i2"], NOW)
+
+    store.write(fill)
+    assert [vote.user_id for vote in store.read(lambda tx: votes.recent_votes(tx, "erd", 10))] == ["u1"]
 
 
 @pytest.mark.parametrize("change", [{"response": None}, {"messages": ()}])

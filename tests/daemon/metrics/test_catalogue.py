@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from daemon.gateway.measures import Measures
 from daemon.metrics.catalogue import LABELS, METRICS, Metric
 from docs.generate.metrics import pages
+from learners.methods import methods
 from tests.daemon.daemons import app_in_thread, write_yaml
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
@@ -33,6 +34,11 @@ def test_labels_are_of_closed_lists() -> None:
 def test_the_docs_on_disk_are_made_from_the_code() -> None:
     for name, text in pages().items():
         assert (DOCS / name).read_text(encoding="utf-8") == text, "run: python -m docs.generate.metrics"
+
+
+def test_the_label_method_names_every_method_that_trains() -> None:
+    trained = {name for name in methods() if name != "noop"}
+    assert set(re.findall(r"`(\w+)`", LABELS["method"])) == trained
 
 
 def test_a_gateways_metric_says_what_it_counts_and_what_for() -> None:

@@ -9,9 +9,12 @@ import pytest
 from pydantic import ValidationError
 
 from learners.errors import EmbeddingsMissing
+from learners.hooks import hard_negatives
 from learners.hooks.active import ActiveSettings, select, take_turns
-from learners.hooks.contract import Context, PoolExample, Sample, Selection
+from learners.hooks.contract import Brought, Context, PoolExample, Sample, Selection, Told
+from learners.hooks.hard_negatives import HardNegativesSettings
 from learners.ngrams import Vectors, ngram_vectors
+from learners.selection import choose
 from learners.validators import Validated
 from storage.records import Message, Origin, Row
 
@@ -23,13 +26,13 @@ class Losses:
 
     def __init__(self, missing: bool = False) -> None:
         self._missing = missing
-        self.probed: list[tuple[int, int]] = []  # rows and steps
+        self.probed: list[tuple[int, int, bool]] = []  # rows, steps, and whether it is the champion that tries
 
     def loss(self, rows: Sequence[Row]) -> Sequence[float]:
         return [float(row.completion.partition("=")[2].partition(">")[0]) for row in rows]
 
-    def probe_loss(self, rows: Sequence[Row], steps: int) -> Sequence[float]:
-        self.probed.append((len(rows), steps))
+    def probe_loss(self, rows: Sequence[Row], steps: int, *, champion: bool = False) -> Sequence[float]:
+        self.probed.append((len(rows), steps, champion))
         return [float(row.completion.rpartition(">")[2]) for row in rows]
 
     def answers(self, prompts: Sequence[Sequence[Message]], n: int, temperature: float) -> Sequence[Sequence[Sample]]:
@@ -79,6 +82,11 @@ def chosen(
     return select(pool, budget, Context(settings, batch_size=4, seed=1, tools=tools or Losses()))
 
 
+def told(wish: Selection, brought: Sequence[int], others: Sequence[int] = ()) -> Told:
+    assert wish.tell is not None
+    return wish.tell(Brought(tuple(brought), (*others, *brought)))
+
+
 @pytest.mark.parametrize("shares", [(0.3, 0.2, 0.4, 0.1), (0.3, 0.7, 0.0, 0.0), (0.5, 0.0, 0.25, 0.25)])
 def test_every_stretch_of_the_order_has_its_shares(shares: tuple[float, ...]) -> None:
     names = ("random", "uncertain", "diverse", "quality")
@@ -107,7 +115,7 @@ def test_uncertain_is_what_a_trial_learns_most_of_and_not_what_is_merely_unlikel
     pool = [entry(at, 1.0, learned=gain) for at, gain in enumerate([0.1, 0.5, 0.9, 0.3])] + [entry(4, 9.0, learned=0.2)]
     wish = chosen(pool, 3, uncertain=0.7)
     assert wish.places[0] == 2
-    assert wish.numbers["uncertain"] == 2
+    assert told(wish, wish.places[:3]).numbers["uncertain"] == 2
 
 
 def test_what_the_others_teach_against_comes_last_and_is_counted() -> None:
@@ -130,10 +138,10 @@ def test_a_text_that_does_not_fit_the_window_is_the_last_to_be_uncertain_about()
 
 
 @pytest.mark.parametrize(("rows", "steps"), [(6, 2), (40, 10), (400, 10)])
-def test_the_trial_sees_no_text_twice(rows: int, steps: int) -> None:
+def test_the_trial_is_the_champions_and_sees_no_text_twice(rows: int, steps: int) -> None:
     tools = Losses()
     chosen([entry(at, 1.0) for at in range(rows)], 3, tools, uncertain=0.7)
-    assert tools.probed == [(rows, steps)]
+    assert tools.probed == [(rows, steps, True)]
 
 
 def test_a_trial_never_learns_from_disliked_answers() -> None:
@@ -158,8 +166,9 @@ def test_diverse_is_what_stands_for_other_prompts() -> None:
     pool = [entry(at, 1.0, prompt) for at, prompt in enumerate(prompts)]
     wish = chosen(pool, 2, diverse=0.7)
     assert wish.places[0] in (0, 1, 2)
-    assert wish.numbers["coverage"] >= 0.4
-    assert any("covered to" in reason for reason in wish.reasons)
+    found = told(wish, wish.places[:2])
+    assert found.numbers["coverage"] >= 0.4
+    assert any("covers prompts to" in reason for reason in found.reasons)
 
 
 def test_of_prompts_that_are_alike_in_number_the_weightier_are_stood_for_first() -> None:
@@ -178,5 +187,30 @@ def test_quality_is_the_highest_reward() -> None:
 def test_without_the_sentence_model_prompts_are_compared_by_words_and_that_is_said() -> None:
     pool = [entry(at, 1.0, f"prompt {at}") for at in range(5)]
     wish = chosen(pool, 2, Losses(missing=True), diverse=0.7)
-    assert wish.numbers["diverse"] >= 1
+    assert told(wish, wish.places[:2]).numbers["diverse"] >= 1
     assert "prompts are compared by their words: no model; run `hf download it`" in wish.reasons
+
+
+def test_what_is_told_is_of_the_batch_and_not_of_the_wish() -> None:
+    """Others took ten of the first twelve; with 24 wished for, one of the two left was drawn blindly."""
+    pool = [entry(at, 1.0, f"{'library' if at % 2 else 'jacket'} {at}", learned=at / 100) for at in range(60)]
+    wish = chosen(pool, 24, uncertain=0.5, diverse=0.2, quality=0.0)
+    brought, others = wish.places[10:12], wish.places[:10]
+    found = told(wish, brought, others)
+    assert sum(found.numbers[name] for name in ("random", "uncertain", "diverse")) == 2
+    assert found.numbers["coverage"] == pytest.approx(told(wish, wish.places[:12]).numbers["coverage"])
+    assert found.numbers["coverage"] < told(wish, wish.places[:24]).numbers["coverage"]
+
+
+def test_beside_a_quota_of_failures_what_is_reported_is_what_is_in_the_batch() -> None:
+    """The wish is for all 24; five open the batch, eight are failures, the rest is left."""
+    pool = [replace(entry(at, 1.0, f"p{at}", learned=at / 100), failures=("a",) if at < 20 else ()) for at in range(60)]
+    quota = Context(HardNegativesSettings(), batch_size=4, seed=1, tools=Losses())
+    wishes = {"active": chosen(pool, 24, uncertain=0.4, diverse=0.2, quality=0.1)}
+    wishes["hard_negatives"] = hard_negatives.select(pool, 24, quota)
+    batch = choose(pool, wishes, budget=24, cap=24, min_users=5, seed=1)
+    assert {name: len(places) for name, places in batch.by.items()} == {"openers": 5, "hard_negatives": 8, "active": 11}
+    figures = told(wishes["active"], batch.by["active"]).numbers
+    assert sum(figures[way] for way in ("random", "uncertain", "diverse", "quality")) == 11
+    words = told(wishes["hard_negatives"], batch.by["hard_negatives"]).reasons
+    assert words == ("8 of a (20 in the pool)",)

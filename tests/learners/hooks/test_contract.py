@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from learners.expansion import Guard, keep
 from learners.hooks import Learner, learners
-from learners.hooks.contract import Context, PoolExample, Sample
+from learners.hooks.contract import Brought, Context, PoolExample, Sample
 from learners.ngrams import Vectors, ngram_vectors
 from learners.validators import Validated
 from storage.records import Message, Origin, Row
@@ -26,7 +27,7 @@ class Lengths:
     def loss(self, rows: Sequence[Row]) -> Sequence[float]:
         return [float(len(row.completion)) for row in rows]
 
-    def probe_loss(self, rows: Sequence[Row], steps: int) -> Sequence[float]:
+    def probe_loss(self, rows: Sequence[Row], steps: int, *, champion: bool = False) -> Sequence[float]:
         return self.loss(rows)
 
     def answers(self, prompts: Sequence[Sequence[Message]], n: int, temperature: float) -> Sequence[Sequence[Sample]]:
@@ -58,6 +59,9 @@ ROWS = [row(at) for at in range(24)]
 FAILURES = [(), ("check:keys",), ("feedback:correction", "prompts:1")]
 POOL = [PoolExample(one.origin, (at % 6,), 1.0, (one,), FAILURES[at % 3]) for at, one in enumerate(ROWS)]
 BATCH = [*ROWS[:8], *map(disliked, range(8, 12))]
+ALL_ON: dict[str, dict[str, Any]] = {
+    "augmentation": {"best_of_n": 2, "paraphrase": True, "back_translation": "French"}
+}  # settings with which a learner reports all that it can
 
 
 @pytest.mark.parametrize("learner", BY_NAME)
@@ -132,3 +136,20 @@ def test_a_learner_that_makes_rows_makes_some_that_can_be_kept(learner: Learner)
 def test_a_seed_makes_the_same_rows_again(learner: Learner) -> None:
     assert learner.expand is not None
     assert learner.expand(BATCH, context(learner)) == learner.expand(BATCH, context(learner))
+
+
+@pytest.mark.parametrize("learner", BY_NAME)
+def test_a_learner_reports_the_figures_that_it_declares_and_no_other(learner: Learner) -> None:
+    given = replace(context(learner), settings=learner.Settings.model_validate(ALL_ON.get(learner.name, {})))
+    told: set[str] = set()
+    if learner.select:
+        wish = learner.select(POOL, 8, given)
+        told |= wish.numbers.keys() | (
+            wish.tell(Brought(wish.places[:3], wish.places[:8])).numbers if wish.tell else {}
+        )
+    if learner.expand:
+        told |= learner.expand(BATCH, given).numbers.keys()
+    if learner.schedule:
+        told |= learner.schedule(ROWS, 9, given).numbers.keys()
+    assert told == set(learner.figures)
+    assert all(words.endswith(".") for words in learner.all_figures.values())

@@ -27,7 +27,7 @@ class Losses(Lengths):
         self.asked = "loss"
         return [self._losses[int(row.origin.interaction_id)] for row in rows]
 
-    def probe_loss(self, rows: Sequence[Row], steps: int) -> Sequence[float]:
+    def probe_loss(self, rows: Sequence[Row], steps: int, *, champion: bool = False) -> Sequence[float]:
         found = self.loss(rows)
         self.asked = f"probe of {steps} steps"
         return found

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from learners.job import CHECKPOINT, RESULT, Lora, Model, Phase, TrainResult
-from learners.job_files import copy_checkpoint, read_result
+from learners.job import CHECKPOINT, RESULT, BatchLimits, Lora, Model, Phase, Pooled, TrainResult
+from learners.job_files import copy_checkpoint, read_result, write_pool
 from learners.training import stopping
 from learners.training.worker import perform
 from tests.learners.training.test_kto import judged
@@ -36,11 +36,12 @@ def after_steps(steps: int) -> Callable[[], bool]:
     return is_asked
 
 
-def prepared(directory: Path, base: Path) -> Path:
+def prepared(directory: Path, base: Path, **changes: Any) -> Path:
     """With dropout, so that random numbers count, and a dev fold, so that the best weights do."""
     rows, dev = [row(number) for number in range(9)], [row(number) for number in range(20, 28)]
     model = Model(max_context=256, lora=Lora(rank=4, alpha=8, dropout=0.2))
-    make_job(directory, base, rows, dev=dev, settings=SETTINGS, model=model)
+    make_job(directory, base, rows, dev=dev, settings=SETTINGS, model=model, **changes)
+    write_pool(directory, [Pooled(origin=one.origin, users=(one_of,), weight=1.0) for one_of, one in enumerate(rows)])
     return directory
 
 
@@ -86,6 +87,31 @@ def test_it_goes_on_to_the_very_bytes_of_an_undisturbed_run(
     assert resumed.files == whole.files
     plain = {"seconds", "warm"}
     assert resumed.model_dump(exclude=plain) == whole.model_dump(exclude=plain)
+
+
+def test_what_learners_chose_and_ordered_by_the_champion_is_the_same_when_it_goes_on(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from learners.training import checkpoints
+
+    trained(prepared(tmp_path / "before", tiny_base))
+    by_the_champion = {
+        "learners": {"active": {"diverse": 0.0}, "curriculum": {"difficulty": "loss"}},
+        "batch": BatchLimits(size=6, cap=6),
+        "champion_path": str(tmp_path / "before" / "adapter"),
+    }
+    whole = trained(prepared(tmp_path / "whole", tiny_base, **by_the_champion))
+    first = prepared(tmp_path / "first", tiny_base, **by_the_champion)
+    with monkeypatch.context() as patched, pytest.raises(stopping.Interrupted):
+        patched.setattr(checkpoints, "is_asked", after_steps(5))
+        perform(first)
+    second = prepared(tmp_path / "second", tiny_base, **by_the_champion)
+    shutil.copytree(first / CHECKPOINT, second / CHECKPOINT)
+    resumed = trained(second)
+    assert resumed.files == whole.files
+    assert (resumed.batch, resumed.learners) == (whole.batch, whole.learners)
+    from_the_base = trained(prepared(tmp_path / "base", tiny_base, **{**by_the_champion, "champion_path": None}))
+    assert from_the_base.learners != whole.learners, "the champion was not asked"
 
 
 @pytest.mark.parametrize(("method", "step"), [("dpo", 3), ("dpo", 9), ("kto", 9)])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from consumers.cleaning import prompt_key
+from learners.hooks import learners
 from learners.job import BatchLimits, MadeRows, Phase, Pooled, TrainResult, ValidatorChoice
 from learners.job_files import read_made, read_plan, read_result, write_made, write_pool
 from learners.training.worker import perform
@@ -46,7 +47,10 @@ def test_only_the_chosen_and_what_is_replayed_is_trained_on(tmp_path: Path, tiny
     assert len(result.batch) == 4
     assert lines(tmp_path / "job") == {int(one.interaction_id[1:]) for one in result.batch} | {12, 13}
     assert result.rows == 6
-    assert result.learners["active"].numbers["brought"] >= 3  # the batch opens with the heaviest
+    figures = result.learners["active"].numbers
+    assert figures["brought"] == 3  # the batch opens with one of min_users users
+    assert sum(figures[way] for way in ("random", "uncertain", "diverse", "quality")) == 3
+    assert figures.keys() == learners()["active"].all_figures.keys()
 
 
 def test_what_does_not_fit_is_never_chosen(tmp_path: Path, tiny_base: Path) -> None:
@@ -175,7 +179,7 @@ def test_a_failure_for_which_the_champion_has_no_answer_that_passes_stays_what_i
         time_limit_s=60.0,
     )
     report = result.learners["hard_negatives"]
-    assert report.numbers["asked"] == 2.0
+    assert report.numbers["answers_asked"] == 2.0
     assert "1 failures have no target" in report.did[0]
     assert report.numbers["kept"] == 0.0
     assert lines(tmp_path / "job") == {0, 1}

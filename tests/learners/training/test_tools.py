@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from learners.job import ValidatorChoice
+from learners.job import Lora, Model, ValidatorChoice
 from storage.records import Message
 from tests.learners.training.tiny import make_job, row
 
@@ -85,17 +85,54 @@ def test_when_time_is_up_answers_are_cut(tiny_base: Path, tmp_path: Path) -> Non
     assert all(not one.whole for each in hasty.answers(prompts(2), 2, 0.0) for one in each)
 
 
-def test_the_champion_answers_although_training_starts_from_the_base(tiny_base: Path, tmp_path: Path) -> None:
+def make_champion(tiny_base: Path, folder: Path) -> Any:
+    """Another policy than the base, published in `folder`/adapter; the tools that ask it where it is the model."""
     import torch
 
     from learners.training.adapters import weights_of, write_adapter
 
-    champion = make_tools(tiny_base, tmp_path / "a")
-    model = champion._model
+    champion = make_tools(tiny_base, folder / "a")
     with torch.no_grad():
-        for weight in weights_of(model):
-            model.get_parameter(weight).normal_(0, 0.3, generator=torch.Generator().manual_seed(5))
-    write_adapter(model, tmp_path)
+        for weight in weights_of(champion._model):
+            champion._model.get_parameter(weight).normal_(0, 0.3, generator=torch.Generator().manual_seed(5))
+    write_adapter(champion._model, folder)
+    return champion
+
+
+def test_a_loss_is_the_champions_although_training_starts_from_the_base(tiny_base: Path, tmp_path: Path) -> None:
+    import torch
+
+    from learners.training.adapters import weights_of
+
+    champion, from_base = make_champion(tiny_base, tmp_path), make_tools(tiny_base, tmp_path / "b")
+    told = make_tools(tiny_base, tmp_path / "c", champion_path=str(tmp_path / "adapter"))
+    before, state = weights_of(told._model), torch.random.get_rng_state()
+    assert told.loss(ROWS) == champion.loss(ROWS) != from_base.loss(ROWS)
+    assert told.probe_loss(ROWS, 3) == from_base.probe_loss(ROWS, 3), "a curriculum is of the training at hand"
+    assert told.probe_loss(ROWS, 3, champion=True) == champion.probe_loss(ROWS, 3)
+    assert all(torch.equal(weight, before[name]) for name, weight in weights_of(told._model).items())
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_without_a_champion_a_loss_is_that_of_the_base_to_the_bit(tools: Any) -> None:
+    assert tools.loss(ROWS) == tools._losses(ROWS, tools._encoded(ROWS))
+    assert tools.probe_loss(ROWS, 3, champion=True) == tools.probe_loss(ROWS, 3)
+
+
+def test_the_champions_weights_are_read_once(tiny_base: Path, tmp_path: Path) -> None:
+    make_champion(tiny_base, tmp_path)
+    told = make_tools(tiny_base, tmp_path / "c", champion_path=str(tmp_path / "adapter"))
+    first = told.loss(ROWS)
+    (tmp_path / "adapter" / "adapter_model.safetensors").unlink()
+    assert told.loss(ROWS) == first
+
+
+def test_the_champion_answers_although_training_starts_from_the_base(tiny_base: Path, tmp_path: Path) -> None:
+    import torch
+
+    from learners.training.adapters import weights_of
+
+    champion = make_champion(tiny_base, tmp_path)
     said = champion.answers(prompts(3), 1, 0.0)
     from_base = make_tools(tiny_base, tmp_path / "b")
     assert from_base.answers(prompts(3), 1, 0.0) != said
@@ -106,9 +143,23 @@ def test_the_champion_answers_although_training_starts_from_the_base(tiny_base: 
     assert told.notes == ()
 
 
+def test_the_weights_of_a_dora_champion_are_those_that_were_published(tiny_base: Path, tmp_path: Path) -> None:
+    import torch
+
+    from learners.training.adapters import read_weights, weights_of, write_adapter
+
+    lora = Lora(rank=4, alpha=8, dropout=0.0, dora=True)
+    model = make_tools(tiny_base, tmp_path, model=Model(max_context=256, lora=lora))._model
+    write_adapter(model, tmp_path)
+    own, read = weights_of(model), read_weights(model, tmp_path / "adapter")
+    assert any("magnitude" in name for name in own)
+    assert all(torch.equal(weight, read[name]) for name, weight in own.items())
+
+
 def test_a_champion_of_another_shape_does_not_cost_the_update(tiny_base: Path, tmp_path: Path) -> None:
     lost = make_tools(tiny_base, tmp_path, champion_path=str(tmp_path / "nowhere"))
     assert lost.answers(prompts(1), 1, 0.0)
+    assert len(lost.loss(ROWS)) == len(ROWS)
     assert "cannot be read" in lost.notes[0]
 
 
