@@ -78,7 +78,7 @@ class Batches:
         now = self._clock()
         found = self._store.read(lambda tx: gather(tx, task, tasks, now))
         if self._failures.look(task, [example for example, _ in found.examples], champion):
-            found = self._store.read(lambda tx: gather(tx, task, tasks, now))  # an answer that fails is no positive
+            found = self._store.read(lambda tx: gather(tx, task, tasks, now))  # SFT imitates no answer that fails
         weighed = weigh(found, task, now, asked=asked)
         decision = _said(weighed, found.floor, found.news or asked)
         if unfinished is not None:

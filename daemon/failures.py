@@ -115,7 +115,7 @@ def kinds_to_fill(tx: Connection, task: TaskConfig, origins: Collection[Origin])
 
 
 def failing_checks(tx: Connection, task: TaskConfig, interactions: Collection[str]) -> frozenset[str]:
-    """Those of them whose answer fails a check of the task's validator, of a kind that is not fixed: no positives.
+    """Those of them whose answer fails a check of the task's validator, of a kind that is not fixed.
 
     None where the learner is off, or the task has no validator. What has not been examined yet is not among them.
     """

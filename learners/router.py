@@ -49,7 +49,7 @@ class Standing:
     Trust in users; the version of the task's champion, where it is known; those of all that have been champion, lowest
     first (candidates that were rejected use numbers up too, and succeeded nobody); and after how many successors an
     adapter's bad texts are superseded. `failing`: interactions whose answer fails an open check
-    of the task's validator, where `hard_negatives` looks after those: such an answer is no positive, whoever liked it.
+    of the task's validator, where `hard_negatives` looks after those: SFT imitates no such answer, whoever liked it.
     """
 
     trust: Trust = EVERYONE
@@ -199,7 +199,7 @@ def _response(example: Example, rewards: RewardSettings, standing: Standing) -> 
             user_id=example.user_id,
             effective_at=max(slot.effective_at for slot in (example.scalar, example.correction) if slot),
             ending=ending_of(example.messages, example.response, example.finish_reason),
-            withheld="failed check" if example.interaction_id in standing.failing else None,
+            fails_check=example.interaction_id in standing.failing,
         )
     ]
 
@@ -222,7 +222,7 @@ def _pair(example: Example, pair: Comparison) -> Row:
         effective_at=pair.effective_at,
         rejected=pair.rejected,
         ending=ending_of(example.messages, pair.chosen, _finish_reason_of(example, pair.chosen)),
-        withheld="even split" if pair.split else None,
+        even_split=pair.split,
     )
 
 
@@ -238,14 +238,14 @@ def _origin(example: Example) -> Origin:
 def route(rows: Iterable[Row], methods: Methods) -> Routed:
     """Each row to the first method that takes it; and no text of an interaction to two kinds of row, on whichever side.
 
-    One update must not push a text up and down, nor twice the same way: DPO's gradient is spent on what SFT has learned.
-    What says most is kept:
+    One update must not push a text up and down, nor twice the same way: DPO's gradient is spent on what SFT has
+    learned. What says most is kept:
 
     - A target, which is what a human would have the model say. A judged answer gives way to its correction, which says
-      that it is not yet that. A pair gives way that holds the target's text, chosen (it is imitated already) or rejected
-      (a human's own words are not unlearned in the update that teaches them).
-    - Then a pair. It says what a thumb on one of its texts says, and beside what: an answer that was liked, and to which
-      another was preferred, is not yet what should be imitated either, and the other one is (DPO's loss holds the
+      that it is not yet that. A pair gives way that holds the target's text, chosen (it is imitated already) or
+      rejected (a human's own words are not unlearned in the update that teaches them).
+    - Then a pair. It says what a thumb on one of its texts says, and beside what: an answer that was liked, and to
+      which another was preferred, is not yet what should be imitated either, and the other one is (DPO's loss holds the
       chosen text's own likelihood). So a judged answer gives way to a pair that holds it, liked or not.
     - Then a judged answer.
 
@@ -285,15 +285,15 @@ class _Ways:
 
 
 def _withheld(row: Row) -> str | None:
-    """Why nobody may learn from a row: its text would be a good one, and ended badly or fails a check; or a bad one, and
-    is history; or nobody knows which."""
-    if row.superseded:
-        return "superseded"
-    return row.ending or row.withheld if row.role == "pair" or row.reward > 0 else None
+    """Why nobody may learn from a row: its text would be a good one, and ended badly, or a bad one, and is history; or
+    nobody knows which."""
+    if row.superseded or row.even_split:
+        return "superseded" if row.superseded else "even split"
+    return row.ending if row.role == "pair" or row.reward > 0 else None
 
 
 def _unused_because(row: Row) -> str:
-    return _withheld(row) or row.role
+    return _withheld(row) or ("failed check" if row.fails_check and row.reward > 0 else row.role)
 
 
 def _taker(row: Row, methods: Methods) -> str | None:

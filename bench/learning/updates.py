@@ -24,9 +24,9 @@ from learners import job as contract
 from learners.batching import BatchExample, decide, measure
 from learners.failures import CHECK, examine
 from learners.lots import chance_of, lot
+from learners.methods import find_method
 from learners.preference import PhaseRows, rows_to_train, sort_rows, with_replay
 from learners.replay import StartChoice, sample_replay
-from learners.methods import find_method
 from learners.router import Methods, Standing, offer, rows_of
 from learners.validators import open_validator
 from storage.records import Row

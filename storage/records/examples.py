@@ -125,10 +125,10 @@ class Row:
     `role`: `target` (a human's text, reward 1), `response` (the model's own text, with its reward), `pair`
     (`completion` was chosen over `rejected`). `reward` in [-1, 1]; `signal` in [0, 1] is what the reward was made of;
     `weight` >= 0 counts decay, difficulty, agreement and trust, and is normalised to mean 1 within an update.
-    `ending` is why the completion is never to be imitated; `withheld` is what else keeps the row from being learned (an
-    even split of those who compared; an answer that fails a check, where it was liked); `superseded`: its adapter has
-    too many successors for what was wrong with its texts to matter. `versions_behind`: how many, where the feedback named it. `made` says how a
-    learner made the row from another of the same origin; None for what people gave.
+    `ending` is why the completion is never to be imitated; `superseded`: its adapter has too many successors for what
+    was wrong with its texts to matter; `even_split`: of those who compared, as many chose the rejected text;
+    `fails_check`: the response is known to fail one. `versions_behind`: how many, where the feedback named it. `made`
+    says how a learner made the row from another of the same origin; None for what people gave.
     """
 
     messages: tuple[Message, ...]
@@ -146,4 +146,5 @@ class Row:
     superseded: bool = False
     ending: Literal["cut", "run-on"] | None = None
     made: str | None = None
-    withheld: Literal["even split", "failed check"] | None = None
+    even_split: bool = False
+    fails_check: bool = False

@@ -18,9 +18,7 @@ TIE = replace(A, tie=True)
 
 def voices(*pairs: Pair) -> list[Pair]:
     """Each by a user of its own, an hour apart."""
-    return [
-        replace(pair, user_id=f"u{at}", effective_at=NOW + timedelta(hours=at)) for at, pair in enumerate(pairs)
-    ]
+    return [replace(pair, user_id=f"u{at}", effective_at=NOW + timedelta(hours=at)) for at, pair in enumerate(pairs)]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,9 @@ import pytest
 from consumers.cleaning import prompt_key
 from consumers.rewards import RewardSettings
 from consumers.trust import Trust
+from learners.methods import find_method
+from learners.methods.kto import KtoSettings
+from learners.methods.sft import SftSettings
 from learners.router import Standing, answer_key, drop_leaks, offer, route, rows_of, version_of
 from storage.records import Example, Message, Pair, Row, Scalar, Target
 
@@ -267,17 +270,30 @@ def test_pairs_that_share_one_text_are_comparisons_of_their_own() -> None:
     ]
 
 
-def test_an_answer_that_fails_a_check_is_no_positive_whoever_liked_it() -> None:
+def test_a_failure_is_imitated_only_with_a_target_whoever_liked_it() -> None:
     failing = Standing(failing=frozenset({"i1"}))
-    everything = [(FakeMethod("kto", lambda row, _: row.role != "pair"), None)]
-    liked, disliked = LIKED, replace(BARE, scalar=Scalar(0.1, 1, NOW))
-    rows = rows_of(liked, REWARDS, NOW, standing=failing)
-    for methods in (SFT, everything):
-        assert route(rows, methods).no_method == {"failed check": 1}
-        assert offer([(liked, rows)], REWARDS, NOW, methods, KEY).no_method == {"failed check": 1}
-    assert route(rows_of(disliked, REWARDS, NOW, standing=failing), everything).by_method["kto"]
-    target, _ = rows_of(CORRECTED, REWARDS, NOW, standing=failing)
-    assert [row.role for row in route([target], SFT).by_method["sft"]] == ["target"], "a failure with a target"
+    sft: list[Any] = [(find_method("sft"), SftSettings())]
+    rows = rows_of(LIKED, REWARDS, NOW, standing=failing)
+    assert route(rows, sft).no_method == {"failed check": 1}
+    assert offer([(LIKED, rows)], REWARDS, NOW, sft, KEY).no_method == {"failed check": 1}
+    assert route(rows_of(LIKED, REWARDS, NOW), sft).by_method["sft"], "it is another answer that fails"
+    targets = route(rows_of(CORRECTED, REWARDS, NOW, standing=failing), sft).by_method["sft"]
+    assert [row.role for row in targets] == ["target"]
+
+
+def test_a_failure_without_a_target_may_be_a_row_of_kto_by_what_people_said() -> None:
+    failing = Standing(failing=frozenset({"i1"}))
+    both: list[Any] = [(find_method("sft"), SftSettings()), (find_method("kto"), KtoSettings())]
+    for signal, sign in ((0.9, 1), (0.1, -1)):
+        rows = rows_of(replace(BARE, scalar=Scalar(signal, 1, NOW)), REWARDS, NOW, standing=failing)
+        (row,) = route(rows, both).by_method["kto"]
+        assert row.reward * sign > 0
+
+
+def test_an_answer_of_negative_reward_is_not_imitated_however_low_the_floor_is() -> None:
+    low: list[Any] = [(find_method("sft"), SftSettings(min_signal=0.6))]
+    rows = rows_of(replace(BARE, scalar=Scalar(0.62, 1, NOW)), REWARDS, NOW)
+    assert route(rows, low).no_method == {"response": 1}
 
 
 def test_weights_have_mean_1_within_an_update_and_none_is_above_3() -> None:
@@ -367,7 +383,7 @@ def test_users_who_prefer_the_contrary_make_one_pair_that_counts_less() -> None:
 def test_a_preference_that_is_aged_out_has_no_voice_any_more() -> None:
     new, old = Pair("a", "b", False, NOW, "u0"), Pair("b", "a", False, LONG_AGO, "u1")
     (row,) = rows_of(replace(BARE, pairs=(old, new)), REWARDS, NOW)
-    assert (row.withheld, row.weight) == (None, 1.0)
+    assert (row.even_split, row.weight) == (False, 1.0)
 
 
 def test_a_pair_is_trusted_as_the_majority_is() -> None:
