@@ -3,7 +3,7 @@
 Each kind of feedback says something else: a correction gives a text to imitate and one that was not good enough, a
 rating judges what the model said, a preference compares. The reward always belongs to the text that was judged. The
 router never guesses: what no enabled method learns from is counted as such. What people say of one interaction in
-several ways is learned in one (`route` says which).
+several ways is learned in one (`learners.precedence`).
 
 Limits: it sees no other example than the one at hand; near twins of gate prompts pass.
 """
@@ -25,6 +25,7 @@ from learners.batching import BatchExample
 from learners.comparisons import Comparison, net
 from learners.folds import By
 from learners.lots import chance_of, lot
+from learners.precedence import Told
 from storage.records import Example, Message, Origin, Pair, Row, Target
 
 HALF_WEIGHT = 0.5  # of an example that was in a rejected update
@@ -236,52 +237,22 @@ def _origin(example: Example) -> Origin:
 
 
 def route(rows: Iterable[Row], methods: Methods) -> Routed:
-    """Each row to the first method that takes it; and no text of an interaction to two kinds of row, on whichever side.
+    """Each row to the first method that takes it, and each text of an interaction to one kind of row.
 
-    One update must not push a text up and down, nor twice the same way: DPO's gradient is spent on what SFT has
-    learned. What says most is kept:
-
-    - A target, which is what a human would have the model say. A judged answer gives way to its correction, which says
-      that it is not yet that. A pair gives way that holds the target's text, chosen (it is imitated already) or
-      rejected (a human's own words are not unlearned in the update that teaches them).
-    - Then a pair. It says what a thumb on one of its texts says, and beside what: an answer that was liked, and to
-      which another was preferred, is not yet what should be imitated either, and the other one is (DPO's loss holds the
-      chosen text's own likelihood). So a judged answer gives way to a pair that holds it, liked or not.
-    - Then a judged answer.
-
-    Only a row that a method takes can be given way to: where the update has no DPO phase, an answer that was liked is
-    imitated, whatever it was compared with. Pairs of one interaction that share one text are different comparisons, of
-    one method, and all stay.
+    `learners.precedence` says which gives way.
     """
     found = [(row, _taker(row, methods)) for row in rows]
     taken: dict[str, list[Row]] = {}
     nobody, gave_way = Counter[str](), Counter[str]()
-    ways = _Ways([row for row, method in found if method])
+    told = Told([row for row, method in found if method])
     for row, method in found:
-        if (method or row.role == "response") and ways.closed_to(row):
+        if (method or row.role == "response") and told.says_more_than(row):
             gave_way[row.role] += 1
         elif method:
             taken.setdefault(method, []).append(row)
         else:
             nobody[_unused_because(row)] += 1
     return Routed({name: _weighed(mine) for name, mine in taken.items()}, dict(nobody), dict(gave_way))
-
-
-class _Ways:
-    """Which texts of an interaction are learned already, by rows that say more."""
-
-    def __init__(self, taken: Sequence[Row]) -> None:
-        targets = [row for row in taken if row.role == "target"]
-        self._corrected = {row.origin for row in targets}
-        self._imitated = {_text_of(row) for row in targets}
-        pairs = [row for row in taken if row.role == "pair" and not self.closed_to(row)]
-        self._compared = {text for row in pairs for text in _texts_of(row)}
-
-    def closed_to(self, row: Row) -> bool:
-        """Whether it gives way."""
-        if row.role == "pair":
-            return not self._imitated.isdisjoint(_texts_of(row))
-        return row.role == "response" and (row.origin in self._corrected or _text_of(row) in self._compared)
 
 
 def _withheld(row: Row) -> str | None:
@@ -300,14 +271,6 @@ def _taker(row: Row, methods: Methods) -> str | None:
     if _withheld(row):
         return None
     return next((method.name for method, settings in methods if method.takes(row, settings)), None)
-
-
-def _text_of(row: Row) -> tuple[str, str]:
-    return row.origin.interaction_id, row.completion.strip()
-
-
-def _texts_of(pair: Row) -> tuple[tuple[str, str], ...]:
-    return _text_of(pair), (pair.origin.interaction_id, (pair.rejected or "").strip())
 
 
 def _weighed(rows: Sequence[Row]) -> tuple[Row, ...]:

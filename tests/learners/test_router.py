@@ -170,6 +170,7 @@ def compares(row: Row, _: object) -> bool:
 
 
 BOTH = [*SFT, (FakeMethod("dpo", compares), None)]
+SAID = "what the model said"
 LIKED = replace(BARE, scalar=Scalar(0.9, 1, NOW))
 FORMS: dict[str, tuple[Example, dict[str, list[str]], dict[str, int], dict[str, int]]] = {
     "a correction is a target of sft, and never a pair as well": (CORRECTED, {"sft": ["target"]}, {}, {"response": 1}),
@@ -227,7 +228,7 @@ FORMS: dict[str, tuple[Example, dict[str, list[str]], dict[str, int], dict[str, 
         {},
     ),
     "users of whom as many prefer one text as the other": (
-        replace(LIKED, pairs=(Pair("a", BARE.response, False, NOW, "u1"), Pair(BARE.response, "a", False, NOW, "u2"))),
+        replace(LIKED, pairs=(Pair("a", SAID, False, NOW, "u1"), Pair(SAID, "a", False, NOW, "u2"))),
         {"sft": ["response"]},
         {"even split": 1},
         {},
