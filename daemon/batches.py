@@ -77,9 +77,10 @@ class Batches:
         """False where feedback came in between, so that what was decided is not so any more: look again."""
         now = self._clock()
         found = self._store.read(lambda tx: gather(tx, task, tasks, now))
-        if self._failures.look(task, [example for example, _ in found.examples], champion):
-            found = self._store.read(lambda tx: gather(tx, task, tasks, now))  # SFT imitates no answer that fails
         weighed = weigh(found, task, now, asked=asked)
+        if self._failures.look(task, _drawn_first(found, weighed.decision), champion):
+            found = self._store.read(lambda tx: gather(tx, task, tasks, now))  # SFT imitates no answer that fails
+            weighed = weigh(found, task, now, asked=asked)
         decision = _said(weighed, found.floor, found.news or asked)
         if unfinished is not None:
             decision = replace(
@@ -118,6 +119,13 @@ class Weighed:
     evidence: BatchEvidence
     no_method: Mapping[str, int]
     preference: PreferenceChoice
+
+
+def _drawn_first(found: Found, decision: BatchDecision) -> list[Example]:
+    """What would be in the pool, then the rest, each the newest first."""
+    pool = set(decision.pool)
+    examples = [example for example, _ in found.examples]
+    return sorted(examples, key=lambda one: Origin(one.interaction_id, one.revision) not in pool)
 
 
 def gather(tx: Connection, task: TaskConfig, tasks: Sequence[str], now: datetime) -> Found:

@@ -1,7 +1,7 @@
 """Keeps the store of failures of the tasks for which `learners.hard_negatives` is on.
 
 At every look at a batch the examples that came, or were judged anew, since the last look are examined: a bounded number
-and a bounded time, in the scheduler and never while events are taken in, the newest first. What a gate judged is
+and a bounded time, in the scheduler and never while events are taken in, in the order given. What a gate judged is
 counted when its verdict has been given. The policy is `learners.failures`.
 """
 

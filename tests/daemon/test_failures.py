@@ -18,7 +18,7 @@ from daemon.standing import standing_of
 from learners.gate import Answer, GateRow
 from learners.router import answer_key
 from storage import buffer, decisions, failures, registry, updates
-from storage.records import Adapter, Example, FailureState, Message, Scalar, Target
+from storage.records import Adapter, Example, FailureState, Message, Pair, Scalar, Target
 from storage.store import Store
 from tests.storage.makers import NOW, example, keep, later
 
@@ -144,6 +144,23 @@ def test_a_liked_answer_that_fails_a_check_is_kept_out_of_the_batch_of_the_same_
     for one, kept_out in ((ON, {"keyless"}), (off, set())):
         standing = line.read(lambda tx, one=one: standing_of(tx, one, examples))  # type: ignore[misc]
         assert standing.failing == kept_out
+
+
+def test_what_would_be_in_the_batch_is_examined_before_what_is_newer(
+    line: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Newer are four of which nothing can be learned."""
+    liked = [replace(said(f"keyless{at}", KEYLESS), scalar=Scalar(1.0, 1, NOW)) for at in range(4)]
+    tie = Pair("x", "y", True, NOW, "u1")
+    newer = [said(f"tie{at}", GOOD, scalar=None, pairs=(tie,), effective_at=later(5)) for at in range(4)]
+    line.write(lambda tx: keep(tx, *liked, *newer))
+    monkeypatch.setattr("daemon.failures.AT_ONCE", 4)
+    batches = Batches(line, lambda: later(10))
+    batches.consider(ON, ["erd"], "erd@v0", None)
+    decision = batches.last("erd")
+    assert decision is not None
+    assert (decision.ripe, decision.have) == (False, 0)
+    assert "4 failed check" in decision.reason
 
 
 def test_a_liked_answer_that_fails_a_check_is_not_imitated_though_the_batch_was_drawn_before(line: Store) -> None:
