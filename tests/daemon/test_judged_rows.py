@@ -117,6 +117,8 @@ def test_trust_and_floor_are_read_from_the_store_and_told_without_names(store: S
     assert store.read(lambda tx: standing_of(tx, off, examples)).trust.of(["eve"]) == 1.0
     auto = config().model_copy(update={"sft": config().sft.model_copy(update={"min_signal": "auto"})})
     assert store.read(lambda tx: floor_of(tx, auto)).reason.startswith("0.75: auto wants 20 signals and there are 18")
+    strict = config().model_copy(update={"rewards": config().rewards.model_copy(update={"midpoint": 0.8})})
+    assert store.read(lambda tx: floor_of(tx, strict)).signal == 0.8
 
 
 def test_updates_show_tells_where_rows_went_and_what_was_left_out() -> None:
