@@ -86,6 +86,14 @@ def agreement(variance: float) -> float:
     return max(LEAST_AGREEMENT, sqrt(max(0.0, 1 - 4 * variance)))
 
 
+def agreement_of_voices(first: int, second: int, ties: int = 0) -> float:
+    """|first - second| / all, in [0.1, 1], of those who compared two texts; 0 where it is even: it says nothing.
+
+    Without ties, what `agreement` is of thumbs; a tie is a voice for neither. Raises ZeroDivisionError for no voices.
+    """
+    return max(LEAST_AGREEMENT, abs(first - second) / (first + second + ties)) if first != second else 0.0
+
+
 def version_decay(versions_behind: int, half_life_versions: float | None) -> float:
     """2 ** -(versions / half life), in [0, 1]; 1 where versions do not matter. As `decay`, by newer champions."""
     return 1.0 if half_life_versions is None else float(0.5 ** (max(0, versions_behind) / half_life_versions))

@@ -77,9 +77,11 @@ class Batches:
         """False where feedback came in between, so that what was decided is not so any more: look again."""
         now = self._clock()
         found = self._store.read(lambda tx: gather(tx, task, tasks, now))
-        self._failures.look(task, [example for example, _ in found.examples], champion)
         weighed = weigh(found, task, now, asked=asked)
-        decision = _said(weighed, found.news or asked)
+        if self._failures.look(task, _drawn_first(found, weighed.decision), champion):
+            found = self._store.read(lambda tx: gather(tx, task, tasks, now))  # SFT imitates no answer that fails
+            weighed = weigh(found, task, now, asked=asked)
+        decision = _said(weighed, found.floor, found.news or asked)
         if unfinished is not None:
             decision = replace(
                 decision, reason=f"{decision.reason}; update {unfinished.update_id} is {unfinished.state}"
@@ -119,6 +121,13 @@ class Weighed:
     preference: PreferenceChoice
 
 
+def _drawn_first(found: Found, decision: BatchDecision) -> list[Example]:
+    """What would be in the pool, then the rest, each the newest first."""
+    pool = set(decision.pool)
+    examples = [example for example, _ in found.examples]
+    return sorted(examples, key=lambda one: Origin(one.interaction_id, one.revision) not in pool)
+
+
 def gather(tx: Connection, task: TaskConfig, tasks: Sequence[str], now: datetime) -> Found:
     """Everything the decision depends on, in one read."""
     settled_before = now - timedelta(seconds=task.rewards.settle)
@@ -140,7 +149,7 @@ def _with_rows(
     """Examples with what they teach, without those of which a row is one that the gate would know again."""
     halved = reservations.half_weighted(tx, task.name, [Origin(e.interaction_id, e.revision) for e in found])
     keys = gate_keys(tx, task)
-    standing = standing_of(tx, task)
+    standing = standing_of(tx, task, found)
     rows = [(e, rows_of(e, task.rewards, now, Origin(e.interaction_id, e.revision) in halved, standing)) for e in found]
     return [(example, mine) for example, mine in rows if not drop_leaks(mine, keys, task.holdout.split)[1]]
 
@@ -190,11 +199,13 @@ def _is_news(tx: Connection, task: str) -> bool:
     return buffer.arrivals(tx, task, last.created_at) > 0
 
 
-def _said(weighed: Weighed, news: bool) -> BatchDecision:
+def _said(weighed: Weighed, floor: Floor, news: bool) -> BatchDecision:
     """The decision with what the policy cannot know."""
     decision, reason = weighed.decision, weighed.decision.reason
     if weighed.no_method:
         reason += f"; not counted: {roles_in_words(weighed.no_method, weighed.preference)}"
+    if "response" in weighed.no_method:
+        reason += f"; SFT's floor: {floor.reason}"
     if decision.ripe and not news:
         reason += "; waiting for new feedback, since the last update changed nothing"
         return replace(decision, ripe=False, state="waiting", reason=reason, pool=(), batch=())

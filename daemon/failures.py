@@ -1,7 +1,7 @@
 """Keeps the store of failures of the tasks for which `learners.hard_negatives` is on.
 
 At every look at a batch the examples that came, or were judged anew, since the last look are examined: a bounded number
-and a bounded time, in the scheduler and never while events are taken in, the newest first. What a gate judged is
+and a bounded time, in the scheduler and never while events are taken in, in the order given. What a gate judged is
 counted when its verdict has been given. The policy is `learners.failures`.
 """
 
@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import Connection
 
 from daemon.config import TaskConfig
-from learners.failures import Findings, examine, failed_checks, in_states
+from learners.failures import CHECK, Findings, examine, failed_checks, in_states
 from learners.gate import GateRow
 from learners.validators import ValidatorUnavailable, open_validator
 from storage import asked, decisions, failures, registry
@@ -40,16 +40,16 @@ class Failures:
         self._examined: dict[str, dict[str, datetime]] = {}  # by task and interaction, as of its last feedback
         self._away_until: dict[str, datetime] = {}  # of tasks whose validator gave no score
 
-    def look(self, task: TaskConfig, examples: Sequence[Example], champion: str) -> None:
-        """Examine what of these has not been yet; nothing where the learner is off."""
+    def look(self, task: TaskConfig, examples: Sequence[Example], champion: str) -> bool:
+        """Examine what of these has not been yet; nothing where the learner is off. Returns whether any was."""
         if not task.learners.on(LEARNER):
-            return
+            return False
         judged = {e.interaction_id: e for e in examples if e.response is not None and e.last_signal_at is not None}
         known = self._known(task.name, judged)
         waiting = [e for name, e in judged.items() if known.get(name) != e.last_signal_at]
-        if waiting and not self._away(task.name):
-            known |= self._examined_now(task, waiting[:AT_ONCE], champion)
-        self._examined[task.name] = {name: at for name, at in known.items() if name in judged}
+        now = {} if not waiting or self._away(task.name) else self._examined_now(task, waiting[:AT_ONCE], champion)
+        self._examined[task.name] = {name: at for name, at in (known | now).items() if name in judged}
+        return bool(now)
 
     def judged(self, task: TaskConfig, rows: Sequence[GateRow], candidate: str, champion: str) -> None:
         """Count what the gate saw: of the champion judged against, and of the candidate if it took its place."""
@@ -111,8 +111,23 @@ def kinds_to_fill(tx: Connection, task: TaskConfig, origins: Collection[Origin])
     """In which kinds of failure that are not fixed those examples fail, by interaction; nothing where it is off."""
     if not task.learners.on(LEARNER):
         return {}
-    fixed = {one.kind for one in failures.list_failures(tx, task.name) if one.state == "fixed"}
-    found = failures.kinds_of(tx, task.name, {origin.interaction_id for origin in origins})
+    return _open_kinds(tx, task.name, {origin.interaction_id for origin in origins})
+
+
+def failing_checks(tx: Connection, task: TaskConfig, interactions: Collection[str]) -> frozenset[str]:
+    """Those of them whose answer fails a check of the task's validator, of a kind that is not fixed.
+
+    None where the learner is off, or the task has no validator. What has not been examined yet is not among them.
+    """
+    if not task.learners.on(LEARNER) or task.validator is None:
+        return frozenset()
+    found = _open_kinds(tx, task.name, interactions)
+    return frozenset(name for name, kinds in found.items() if any(kind.startswith(CHECK) for kind in kinds))
+
+
+def _open_kinds(tx: Connection, task: str, interactions: Collection[str]) -> dict[str, tuple[str, ...]]:
+    fixed = {one.kind for one in failures.list_failures(tx, task) if one.state == "fixed"}
+    found = failures.kinds_of(tx, task, interactions)
     return {name: tuple(kind for kind in kinds if kind not in fixed) for name, kinds in found.items()}
 
 

@@ -80,8 +80,9 @@ def gather(tx: Connection, update: Update, task: TaskConfig, now: datetime) -> M
     halved = reservations.half_weighted(tx, update.task, chosen)
     new = {origin.interaction_id for origin in chosen}
     learned = [e for e in buffer.learned_examples(tx, update.task, MOST_LEARNED) if e.interaction_id not in new]
+    judging = buffer.dev_examples(tx, update.task, MOST_DEV)
     keys = gate_keys(tx, task)
-    standing, floor = standing_of(tx, task), floor_of(tx, task)
+    standing, floor = standing_of(tx, task, [*pool.values(), *learned, *judging]), floor_of(tx, task)
 
     def rows(example: Example, half_weight: bool = False) -> tuple[Row, ...]:
         return rows_of(example, task.rewards, now, half_weight, standing)
@@ -90,7 +91,7 @@ def gather(tx: Connection, update: Update, task: TaskConfig, now: datetime) -> M
     again, leaked_again = _kept([row for e in learned for row in rows(e)], keys, task)
     default = frozenset(Origin(one.interaction_id, pool[one].revision) for one in batch)  # as rows have it
     counted = [row for row in fresh if row.origin in default]
-    dev = [row for e in buffer.dev_examples(tx, update.task, MOST_DEV) for row in rows(e)]
+    dev = [row for e in judging for row in rows(e)]
     champion = registry.get_adapter(tx, update.champion)
     assert champion is not None, "an update's champion is registered before the update is made"
     return Material(

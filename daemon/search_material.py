@@ -93,7 +93,7 @@ def _phases(tx: Connection, task: TaskConfig, now: datetime, floor: Floor, most_
 
 
 def _rows(tx: Connection, task: TaskConfig, examples: list[Example], now: datetime) -> list[Row]:
-    standing = standing_of(tx, task)
+    standing = standing_of(tx, task, examples)
     halved = reservations.half_weighted(tx, task.name, [_origin(example) for example in examples])
     rows = [
         row for example in examples for row in rows_of(example, task.rewards, now, _origin(example) in halved, standing)
@@ -106,8 +106,8 @@ def _origin(example: Example) -> Origin:
 
 
 def _dev(tx: Connection, task: TaskConfig, now: datetime) -> list[Row]:
-    standing = standing_of(tx, task)
     examples = buffer.dev_examples(tx, task.name, MOST_DEV)
+    standing = standing_of(tx, task, examples)
     return [row for example in examples for row in rows_of(example, task.rewards, now, standing=standing)]
 
 

@@ -2,8 +2,8 @@
 
 An answer fails in a kind `check:<name>` where that sub-check of the task's validator did not pass; in `feedback:score`
 where ratings, thumbs and validations give it a negative reward; in `feedback:correction` where somebody changed it; in
-`feedback:preference` where somebody preferred another. Whatever fails in one of these fails in `prompts:<n>` too, the
-cluster of its prompt: what a validator does not look at shows there.
+`feedback:preference` where somebody preferred another, and not as many this one to that. Whatever fails in one of these
+fails in `prompts:<n>` too, the cluster of its prompt: what a validator does not look at shows there.
 
 Prompts are compared by their frame, their words without names and numbers: two prompts that ask the same of other
 things have one frame. A name is a word with a capital inside of a sentence; in a prompt without any, the words that
@@ -25,6 +25,7 @@ from zlib import crc32
 
 from consumers.cleaning import last_asked
 from consumers.rewards import RewardSettings, reward
+from learners.comparisons import net
 from learners.validators import Validated, Validator
 from storage.records import Diagnosis, Example, Failure, FailureState, Tally
 
@@ -97,7 +98,8 @@ def kinds_of(example: Example, validated: Validated | None, rewards: RewardSetti
         found.append(f"{FEEDBACK}score")
     if example.correction and example.correction.signal < 1:
         found.append(f"{FEEDBACK}correction")
-    if any(pair.rejected == example.response and not pair.tie for pair in example.pairs):
+    lost = {one.rejected.strip() for one in net(example.pairs) if not one.split}
+    if example.response is not None and example.response.strip() in lost:
         found.append(f"{FEEDBACK}preference")
     return tuple(found)
 

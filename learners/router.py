@@ -2,7 +2,8 @@
 
 Each kind of feedback says something else: a correction gives a text to imitate and one that was not good enough, a
 rating judges what the model said, a preference compares. The reward always belongs to the text that was judged. The
-router never guesses: what no enabled method learns from is counted as such.
+router never guesses: what no enabled method learns from is counted as such. What people say of one interaction in
+several ways is learned in one (`learners.precedence`).
 
 Limits: it sees no other example than the one at hand; near twins of gate prompts pass.
 """
@@ -21,8 +22,10 @@ from consumers.endings import ending_of
 from consumers.rewards import RewardSettings, aged_out, normalise, reward, weight
 from consumers.trust import EVERYONE, Trust
 from learners.batching import BatchExample
+from learners.comparisons import Comparison, net
 from learners.folds import By
 from learners.lots import chance_of, lot
+from learners.precedence import Told
 from storage.records import Example, Message, Origin, Pair, Row, Target
 
 HALF_WEIGHT = 0.5  # of an example that was in a rejected update
@@ -46,13 +49,15 @@ class Standing:
 
     Trust in users; the version of the task's champion, where it is known; those of all that have been champion, lowest
     first (candidates that were rejected use numbers up too, and succeeded nobody); and after how many successors an
-    adapter's bad texts are superseded.
+    adapter's bad texts are superseded. `failing`: interactions whose answer fails an open check
+    of the task's validator, where `hard_negatives` looks after those: SFT imitates no such answer, whoever liked it.
     """
 
     trust: Trust = EVERYONE
     champion: int | None = None
     reigned: tuple[int, ...] = ()
     superseded_after: int | None = None
+    failing: frozenset[str] = frozenset()
 
 
 NEW = Standing()
@@ -63,7 +68,7 @@ class Routed:
     """Rows by method, weights normalised to mean 1 in each.
 
     By role: `no_method`, how many rows nobody learns from (those that nobody may learn from by why: `cut`, `run-on`,
-    `superseded`); `gave_way`, how many yielded to a row of the same example.
+    `superseded`, `even split`, `failed check`); `gave_way`, how many yielded to a row of the same example.
     """
 
     by_method: Mapping[str, tuple[Row, ...]]
@@ -89,19 +94,21 @@ def rows_of(
     """All that one example can teach: targets, the judged response, pairs; without what is aged out.
 
     Weights are decay x difficulty x agreement x trust, not yet normalised. What a human wrote does not age with the
-    adapters. Empty for an example that is withdrawn or not joined.
+    adapters. Preferences between the same two texts are one pair (`learners.comparisons`); those that are aged out have
+    no voice in it. Empty for an example that is withdrawn or not joined.
     """
     if example.withdrawn or not example.joined:
         return ()
+    pairs = [pair for pair in example.pairs if not aged_out(pair.effective_at, now, rewards)]
     rows = [
-        *_targets(example),
-        *_response(example, rewards),
-        *(_pair(example, pair) for pair in example.pairs if not pair.tie),
+        *((row, (row.user_id,)) for row in _targets(example)),
+        *((row, example.users) for row in _response(example, rewards, standing)),
+        *((_pair(example, compared), compared.users) for compared in _compared(example, pairs)),
     ]
     share = HALF_WEIGHT if half_weight else 1.0
     return tuple(
-        _weighed_one(_placed(row, example, standing), example, rewards, now, share, standing.trust)
-        for row in rows
+        _weighed_one(_placed(row, example, standing), example, rewards, now, share * standing.trust.of(users))
+        for row, users in rows
         if not aged_out(row.effective_at, now, rewards)
     )
 
@@ -121,19 +128,19 @@ def _successors(version: int, champion: int, reigned: Sequence[int]) -> int:
     return max(0, bisect_right(reigned, champion) - bisect_right(reigned, version))
 
 
-def _weighed_one(row: Row, example: Example, rewards: RewardSettings, now: datetime, share: float, trust: Trust) -> Row:
-    users = example.users if row.role == "response" else (row.user_id,)
+def _weighed_one(row: Row, example: Example, rewards: RewardSettings, now: datetime, trust: float) -> Row:
+    """The row's weight so far is the agreement on a pair."""
     judged = example.scalar if row.role == "response" else None
     counts = weight(
         row.effective_at,
         now,
         rewards,
         signal=_signal_of_response(example),
-        trust=share * trust.of(users),
+        trust=trust,
         variance=judged.variance if judged else 0.0,
         versions_behind=row.versions_behind,
     )
-    return replace(row, weight=counts)
+    return replace(row, weight=row.weight * counts)
 
 
 def version_of(adapter: str | None, task: str) -> int | None:
@@ -143,12 +150,17 @@ def version_of(adapter: str | None, task: str) -> int | None:
 
 
 def _targets(example: Example) -> list[Row]:
-    """What humans wrote, with reward 1 however bad the answer was; a corrected answer is what was rejected."""
+    """What humans wrote, with reward 1 however bad the answer was; a corrected answer is what was rejected.
+
+    Of a correction and a demonstration with the same text the later alone.
+    """
     rows = []
     if example.correction:
         rows.append(replace(_target(example, example.correction), rejected=example.response))
     if example.demonstration:
         rows.append(_target(example, example.demonstration))
+    if len({row.completion.strip() for row in rows}) < len(rows):
+        return [max(rows, key=lambda row: row.effective_at)]
     return rows
 
 
@@ -172,7 +184,7 @@ def _signal_of_response(example: Example) -> float | None:
     return min(said, default=None)
 
 
-def _response(example: Example, rewards: RewardSettings) -> list[Row]:
+def _response(example: Example, rewards: RewardSettings, standing: Standing) -> list[Row]:
     signal = _signal_of_response(example)
     if signal is None or not example.response:
         return []
@@ -188,23 +200,30 @@ def _response(example: Example, rewards: RewardSettings) -> list[Row]:
             user_id=example.user_id,
             effective_at=max(slot.effective_at for slot in (example.scalar, example.correction) if slot),
             ending=ending_of(example.messages, example.response, example.finish_reason),
+            fails_check=example.interaction_id in standing.failing,
         )
     ]
 
 
-def _pair(example: Example, pair: Pair) -> Row:
+def _compared(example: Example, pairs: Iterable[Pair]) -> tuple[Comparison, ...]:
+    """What does not say whose it is counts as the interaction's user's, as for the caps."""
+    return net(replace(pair, user_id=pair.user_id or example.user_id) for pair in pairs)
+
+
+def _pair(example: Example, pair: Comparison) -> Row:
     return Row(
         messages=example.messages,
         completion=pair.chosen,
         role="pair",
         signal=1.0,
         reward=1.0,
-        weight=1.0,
+        weight=1.0 if pair.split else pair.agreement,
         origin=_origin(example),
-        user_id=pair.user_id or example.user_id,
+        user_id=pair.users[-1],
         effective_at=pair.effective_at,
         rejected=pair.rejected,
         ending=ending_of(example.messages, pair.chosen, _finish_reason_of(example, pair.chosen)),
+        even_split=pair.split,
     )
 
 
@@ -218,45 +237,40 @@ def _origin(example: Example) -> Origin:
 
 
 def route(rows: Iterable[Row], methods: Methods) -> Routed:
-    """Each row to the first method that takes it: a row trains in one phase only.
+    """Each row to the first method that takes it, and each text of an interaction to one kind of row.
 
-    A response gives way to a target of the same example: the human who corrected it said that it is not yet what should
-    be imitated. A pair gives way where its chosen text is imitated already: no text of feedback is trained on twice.
+    `learners.precedence` says which gives way.
     """
     found = [(row, _taker(row, methods)) for row in rows]
-    corrected = {row.origin for row, method in found if method and row.role == "target"}
-    left = [(row, method) for row, method in found if not (row.role == "response" and row.origin in corrected)]
-    nobody: Counter[str] = Counter(_unused_because(row) for row, method in left if method is None)
-    imitated = {_text_of(row) for row, method in left if method and row.role != "pair"}
     taken: dict[str, list[Row]] = {}
-    for row, method in left:
-        if method and not (row.role == "pair" and _text_of(row) in imitated):
+    nobody, gave_way = Counter[str](), Counter[str]()
+    told = Told([row for row, method in found if method])
+    for row, method in found:
+        if (method or row.role == "response") and told.says_more_than(row):
+            gave_way[row.role] += 1
+        elif method:
             taken.setdefault(method, []).append(row)
-    gave_way: Counter[str] = Counter(row.role for row, _ in found)
-    gave_way.subtract(row.role for row, method in left if method is None)
-    gave_way.subtract(row.role for rows_taken in taken.values() for row in rows_taken)
-    return Routed({name: _weighed(mine) for name, mine in taken.items()}, dict(nobody), dict(+gave_way))
+        else:
+            nobody[_unused_because(row)] += 1
+    return Routed({name: _weighed(mine) for name, mine in taken.items()}, dict(nobody), dict(gave_way))
 
 
 def _withheld(row: Row) -> str | None:
-    """Why nobody may learn from a row: its text would be a good one, and ended badly, or a bad one, and is history."""
-    if row.superseded:
-        return "superseded"
+    """Why nobody may learn from a row: its text would be a good one, and ended badly, or a bad one, and is history; or
+    nobody knows which."""
+    if row.superseded or row.even_split:
+        return "superseded" if row.superseded else "even split"
     return row.ending if row.role == "pair" or row.reward > 0 else None
 
 
 def _unused_because(row: Row) -> str:
-    return _withheld(row) or row.role
+    return _withheld(row) or ("failed check" if row.fails_check and row.reward > 0 else row.role)
 
 
 def _taker(row: Row, methods: Methods) -> str | None:
     if _withheld(row):
         return None
     return next((method.name for method, settings in methods if method.takes(row, settings)), None)
-
-
-def _text_of(row: Row) -> tuple[str, str]:
-    return row.origin.interaction_id, row.completion.strip()
 
 
 def _weighed(rows: Sequence[Row]) -> tuple[Row, ...]:

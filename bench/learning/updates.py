@@ -22,11 +22,12 @@ from daemon.material import chooses, makes, pooled
 from daemon.methods_on import methods_on
 from learners import job as contract
 from learners.batching import BatchExample, decide, measure
-from learners.failures import examine
+from learners.failures import CHECK, examine
 from learners.lots import chance_of, lot
+from learners.methods import find_method
 from learners.preference import PhaseRows, rows_to_train, sort_rows, with_replay
 from learners.replay import StartChoice, sample_replay
-from learners.router import offer, rows_of
+from learners.router import Methods, Standing, offer, rows_of
 from learners.validators import open_validator
 from storage.records import Row
 
@@ -67,7 +68,9 @@ def pick_batch(pool: Sequence[Told], setting: Setting, config: Config, task: str
     """The batch that this setting would train on, from all that was told (oldest first); `seed` draws the lots."""
     began = time.process_time()
     found = task_of(config, task)
-    rows = {told.example.interaction_id: rows_of(told.example, found.rewards, now) for told in pool}
+    failures = _failures(pool, found, now)
+    standing = Standing(failing=frozenset(name for name, kinds in failures.items() if _fails_check(kinds)))
+    rows = {told.example.interaction_id: rows_of(told.example, found.rewards, now, False, standing) for told in pool}
     if setting.everything:
         names, limits = set(rows), None
     elif setting.pick == "first":
@@ -76,8 +79,11 @@ def pick_batch(pool: Sequence[Told], setting: Setting, config: Config, task: str
         names, limits = _decided(pool, rows, found, now, setting.pick, str(seed).encode())
     chosen = tuple(told for told in pool if told.example.interaction_id in names)
     of_batch = tuple(row for told in chosen for row in rows[told.example.interaction_id])
-    failures = _failures(chosen, found, now) if limits else {}
-    return Batch(of_batch, chosen, time.process_time() - began, limits, failures)
+    return Batch(of_batch, chosen, time.process_time() - began, limits, failures if limits else {})
+
+
+def _fails_check(kinds: Sequence[str]) -> bool:
+    return any(kind.startswith(CHECK) for kind in kinds)
 
 
 def _decided(
@@ -129,11 +135,12 @@ def run_update(
     """
     task = task_of(config, gym.task.name)
     began = time.process_time()
-    phases = _phases(batch, learned, task, start.replay if start else 0, seed)
+    methods = methods_of(task, setting)
+    phases = _phases(batch, learned, task, methods, start.replay if start else 0, seed)
     prepared_s = time.process_time() - began
     trained = gym.train(
         phases,
-        methods_on(task),
+        methods,
         seed,
         start=champion if start and start.mode == "champion" else None,
         more=_more(gym, task, batch, champion),
@@ -145,9 +152,19 @@ def run_update(
     return Ended(trained, batch, lines, batch.cpu_s + prepared_s + trained.cpu_s)
 
 
-def _phases(batch: Batch, learned: Sequence[Row], task: TaskConfig, replay: int, seed: int) -> tuple[PhaseRows, ...]:
+def methods_of(task: TaskConfig, setting: Setting) -> Methods:
+    """The product's; the baseline without a floor imitates what was not liked as well, which the product never does."""
+    if not setting.arrival:
+        return methods_on(task)
+    imitates_all = replace(find_method("sft"), takes=lambda row, _: row.role != "pair" and row.ending is None)
+    return [(imitates_all if method.name == "sft" else method, own) for method, own in methods_on(task)]
+
+
+def _phases(
+    batch: Batch, learned: Sequence[Row], task: TaskConfig, methods: Methods, replay: int, seed: int
+) -> tuple[PhaseRows, ...]:
     wanted = task.learners.preference
-    found = sort_rows(batch.rows, learned, (), methods_on(task), wanted)
+    found = sort_rows(batch.rows, learned, (), methods, wanted)
     new = {row.origin.interaction_id for row in batch.rows}
     again = [row for phase in found.phases for row in phase.learned]
     return with_replay(found.phases, sample_replay(again, replay, seed, without=new), wanted)

@@ -1,6 +1,7 @@
 """Method `sft`: supervised fine-tuning on good answers, each counting by its weight.
 
-It learns from targets (a human wrote them) and from responses whose *signal* passes a floor, never from pairs. The
+It learns from targets (a human wrote them) and from responses whose *signal* passes a floor and whose reward is above
+0, wherever the floor is: what was not liked is never imitated, nor what is known to fail a check. Never from pairs. The
 loss is that of the last assistant turn; the work is done in `learners.training.sft`.
 """
 
@@ -23,8 +24,8 @@ class SftSettings(Settings):
 
     min_signal: Literal["auto"] | Annotated[float, Field(ge=0, le=1)] = setting(
         DEFAULT_FLOOR,
-        doc="A response is learned when its signal is at least this; auto is the median of the task's recent signals, "
-        "within bounds.",
+        doc="A response is learned when its signal is at least this and its reward above 0 (`rewards.midpoint`); auto "
+        "is the median of the task's recent signals, within bounds.",
         unit="signal",
     )
     learning_rate: float = setting(
@@ -50,7 +51,9 @@ class SftSettings(Settings):
 def takes(row: Row, settings: SftSettings) -> bool:
     """Whether a row is a text worth imitating. What `auto` comes to is for whoever knows the task's history."""
     floor = DEFAULT_FLOOR if settings.min_signal == "auto" else settings.min_signal
-    return row.role == "target" or (row.role == "response" and row.signal >= floor and row.ending is None)
+    if row.role == "response":
+        return row.signal >= floor and row.reward > 0 and row.ending is None and not row.fails_check
+    return row.role == "target"
 
 
 METHOD = Method(name="sft", Settings=SftSettings, takes=takes)

@@ -126,8 +126,9 @@ class Row:
     (`completion` was chosen over `rejected`). `reward` in [-1, 1]; `signal` in [0, 1] is what the reward was made of;
     `weight` >= 0 counts decay, difficulty, agreement and trust, and is normalised to mean 1 within an update.
     `ending` is why the completion is never to be imitated; `superseded`: its adapter has too many successors for what
-    was wrong with its texts to matter. `versions_behind`: how many, where the feedback named it. `made` says how a
-    learner made the row from another of the same origin; None for what people gave.
+    was wrong with its texts to matter; `even_split`: of those who compared, as many chose the rejected text;
+    `fails_check`: the response is known to fail one. `versions_behind`: how many, where the feedback named it. `made`
+    says how a learner made the row from another of the same origin; None for what people gave.
     """
 
     messages: tuple[Message, ...]
@@ -145,3 +146,5 @@ class Row:
     superseded: bool = False
     ending: Literal["cut", "run-on"] | None = None
     made: str | None = None
+    even_split: bool = False
+    fails_check: bool = False

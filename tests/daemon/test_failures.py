@@ -14,10 +14,11 @@ from daemon.batches import Batches
 from daemon.config import Config, TaskConfig
 from daemon.failures import AT_ONCE, Failures
 from daemon.material import gather
+from daemon.standing import standing_of
 from learners.gate import Answer, GateRow
 from learners.router import answer_key
-from storage import asked, decisions, failures, registry, updates
-from storage.records import Adapter, Example, FailureState, Message, Scalar, Target
+from storage import asked, buffer, decisions, failures, registry, updates
+from storage.records import Adapter, Example, FailureState, Message, Pair, Scalar, Target
 from storage.store import Store
 from tests.storage.makers import NOW, example, keep, later
 
@@ -125,6 +126,52 @@ def test_time_that_is_up_leaves_the_rest_to_the_next_look(line: Store, monkeypat
     for count in (1, 2):
         watch.look(ON, [corrected("a"), corrected("b")], "erd@v0")
         assert states(line)["check:keys"][1] == count
+
+
+def test_a_liked_answer_that_fails_a_check_is_kept_out_of_the_batch_of_the_same_look(line: Store) -> None:
+    """With the learner off nothing is changed, whatever was found before."""
+    liked = [said(f"good{at}", GOOD) for at in range(4)] + [said("keyless", KEYLESS)]
+    line.write(lambda tx: keep(tx, *(replace(one, scalar=Scalar(1.0, 1, NOW)) for one in liked)))
+    batches = Batches(line, lambda: later(10))
+    batches.consider(ON, ["erd"], "erd@v0", None)
+    decision = batches.last("erd")
+    assert decision is not None
+    assert "not counted: 1 failed check" in decision.reason
+    assert {origin.interaction_id for origin in decision.pool} == {f"good{at}" for at in range(4)}
+    off = task(hard_negatives=False)
+    assert off.validator is not None
+    examples = line.read(lambda tx: buffer.open_examples(tx, "erd", settled_before=later(10), limit=9))
+    for one, kept_out in ((ON, {"keyless"}), (off, set())):
+        standing = line.read(lambda tx, one=one: standing_of(tx, one, examples))  # type: ignore[misc]
+        assert standing.failing == kept_out
+
+
+def test_what_would_be_in_the_batch_is_examined_before_what_is_newer(
+    line: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Newer are four of which nothing can be learned."""
+    liked = [replace(said(f"keyless{at}", KEYLESS), scalar=Scalar(1.0, 1, NOW)) for at in range(4)]
+    tie = Pair("x", "y", True, NOW, "u1")
+    newer = [said(f"tie{at}", GOOD, scalar=None, pairs=(tie,), effective_at=later(5)) for at in range(4)]
+    line.write(lambda tx: keep(tx, *liked, *newer))
+    monkeypatch.setattr("daemon.failures.AT_ONCE", 4)
+    batches = Batches(line, lambda: later(10))
+    batches.consider(ON, ["erd"], "erd@v0", None)
+    decision = batches.last("erd")
+    assert decision is not None
+    assert (decision.ripe, decision.have) == (False, 0)
+    assert "4 failed check" in decision.reason
+
+
+def test_a_liked_answer_that_fails_a_check_is_not_imitated_though_the_batch_was_drawn_before(line: Store) -> None:
+    liked = [said(f"good{at}", GOOD) for at in range(3)] + [said("keyless", KEYLESS)]
+    line.write(lambda tx: keep(tx, *(replace(one, scalar=Scalar(1.0, 1, NOW)) for one in liked)))
+    Batches(line, lambda: later(10)).consider(task(hard_negatives=False), ["erd"], "erd@v0", None)
+    (update,) = line.read(lambda tx: updates.list_updates(tx, "erd"))
+    Failures(line, lambda: NOW).look(ON, liked, "erd@v0")
+    found = line.read(lambda tx: gather(tx, update, ON, NOW))
+    assert sorted(row.origin.interaction_id for row in found.batch) == ["good0", "good1", "good2"]
+    assert found.sorted.no_method == {"failed check": 1}
 
 
 def test_nothing_is_examined_where_the_learner_is_off(line: Store) -> None:

@@ -59,6 +59,7 @@ def test_disliked_answers_count_towards_a_batch_only_where_it_would_train_on_the
     decision = look(store, config(preference=preference))
     assert decision.have == have
     assert ("12 response (no method" in decision.reason) is (have == liked)
+    assert ("SFT's floor: 0.75, as configured" in decision.reason) is (have == liked)
 
 
 def test_a_batch_that_is_full_holds_both_signs(store: Store) -> None:
@@ -89,8 +90,8 @@ def test_candidates_that_were_rejected_succeed_nobody(store: Store) -> None:
         store.write(lambda tx, version=version: registry.add_candidate(tx, adapter(version)))  # type: ignore[misc]
     for version in (2, 13):
         store.write(lambda tx, to=version: registry.set_champion(tx, "erd", f"erd@v{to}", NOW, ""))  # type: ignore[misc]
-    standing = store.read(lambda tx: standing_of(tx, config()))
     (one,) = judged(1, 0.0, "disliked", adapter="erd@v2")
+    standing = store.read(lambda tx: standing_of(tx, config(), [one]))
     (row,) = rows_of(one, config().rewards, NOW, standing=standing)
     assert (row.versions_behind, row.superseded) == (1, False)
 
@@ -109,13 +110,15 @@ def test_trust_and_floor_are_read_from_the_store_and_told_without_names(store: S
     ]
     examples = [by(user, example(f"i{n}{user}", response=f"answer {n}")) for user, _ in said for n in range(6)]
     store.write(lambda tx: (insert(tx, events), keep(tx, *examples)))
-    trust = store.read(lambda tx: standing_of(tx, config())).trust
+    trust = store.read(lambda tx: standing_of(tx, config(), examples)).trust
     assert trust.of(["eve"]) < 0.5 < trust.of(["ann"]) < 1
     assert trust.words() == "1 of 3 users below 0.5"
     off = config().model_copy(update={"rewards": config().rewards.model_copy(update={"trust": False})})
-    assert store.read(lambda tx: standing_of(tx, off)).trust.of(["eve"]) == 1.0
+    assert store.read(lambda tx: standing_of(tx, off, examples)).trust.of(["eve"]) == 1.0
     auto = config().model_copy(update={"sft": config().sft.model_copy(update={"min_signal": "auto"})})
     assert store.read(lambda tx: floor_of(tx, auto)).reason.startswith("0.75: auto wants 20 signals and there are 18")
+    strict = config().model_copy(update={"rewards": config().rewards.model_copy(update={"midpoint": 0.8})})
+    assert store.read(lambda tx: floor_of(tx, strict)).signal == 0.8
 
 
 def test_updates_show_tells_where_rows_went_and_what_was_left_out() -> None:

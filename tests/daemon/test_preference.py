@@ -14,7 +14,7 @@ from daemon.leaks import gate_keys
 from daemon.material import Material, gather, phases_of, routing
 from learners.batching import BatchDecision
 from storage import buffer, registry, updates
-from storage.records import Example, Pair, Target, Update
+from storage.records import Example, Pair, Scalar, Target, Update
 from storage.store import Store
 from tests.storage.makers import NOW, example, keep, later
 
@@ -98,6 +98,23 @@ def test_ties_are_no_rows_and_do_not_help_the_pairs_over_the_line(store: Store) 
     assert decision.have == 0
     assert "20 no row" in decision.reason
     assert "15 of 16 pairs" in decision.reason
+
+
+def test_contrary_pairs_do_not_help_over_the_line_and_liked_answers_that_were_compared_train_once(store: Store) -> None:
+    """15 pairs and one even split; a sixteenth pair makes a phase, which has the answers that were liked as well."""
+    split = compared(1, "s")[0]
+    contrary = replace(split.pairs[0], chosen="worse", rejected="better s0", user_id="another")
+    store.write(lambda tx: keep(tx, *compared(15), replace(split, pairs=(*split.pairs, contrary))))
+    assert "15 of 16 pairs" in look(store, config()).reason
+    liked = example("liked", response="worse", scalar=Scalar(1.0, 1, NOW), pairs=compared(1, "l")[0].pairs)
+    store.write(lambda tx: keep(tx, by("u", liked)))
+    decision = look(store, config())
+    assert (decision.have, decision.ripe) == (16, True)
+    assert "not counted: 1 even split" in decision.reason
+    found = material(store, config())
+    assert [row.role for row in found.batch] == ["pair"] * 16
+    assert found.sorted.preference.reason == "dpo on 16 pairs (learners.preference: auto)"
+    assert found.sorted.gave_way == {"response": 1}
 
 
 def test_a_batch_whose_cap_leaves_too_few_pairs_is_counted_without_them(store: Store) -> None:

@@ -22,6 +22,26 @@ from learners.floor import choose_floor
 def test_auto_is_the_median_of_what_was_said_within_bounds(
     wanted: Literal["auto"] | float, signals: list[float], floor: float, reason: str
 ) -> None:
-    chosen = choose_floor(wanted, signals)
+    chosen = choose_floor(wanted, signals, midpoint=0.5)
     assert chosen.signal == pytest.approx(floor)
     assert chosen.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("wanted", "midpoint", "reason"),
+    [
+        (0.75, 0.8, "above 0.8, which has reward 0; updates.sft.min_signal comes to 0.75, as configured"),
+        (
+            "auto",
+            0.7,
+            "above 0.7, which has reward 0; updates.sft.min_signal comes to 0.62: the median of the last 40 signals is "
+            "0.62",
+        ),
+        (0.7, 0.7, "above 0.7, which has reward 0; updates.sft.min_signal comes to 0.7, as configured"),
+    ],
+)
+def test_no_floor_is_below_the_signal_that_has_no_reward(
+    wanted: Literal["auto"] | float, midpoint: float, reason: str
+) -> None:
+    chosen = choose_floor(wanted, [0.62] * 40, midpoint)
+    assert (chosen.signal, chosen.reason) == (midpoint, reason)

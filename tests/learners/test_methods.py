@@ -37,10 +37,21 @@ def test_an_unknown_method_is_refused_with_those_there_are() -> None:
     [
         (ROW, True),
         (replace(ROW, signal=0.74), False),
+        (replace(ROW, reward=0.0), False),
+        (replace(ROW, reward=-0.1), False),
+        (replace(ROW, fails_check=True), False),
         (replace(ROW, role="target", signal=0.1), True),
         (replace(ROW, role="pair", signal=1.0, rejected="b"), False),
     ],
-    ids=["good response", "weak response", "a human's text", "a pair"],
+    ids=[
+        "good response",
+        "weak response",
+        "one that is neither good nor bad",
+        "a bad one",
+        "one that fails",
+        "a human's text",
+        "a pair",
+    ],
 )
 def test_sft_learns_from_targets_and_from_responses_that_pass_the_floor(row: Row, taken: bool) -> None:
     assert find_method("sft").takes(row, SftSettings(min_signal=0.75)) is taken

@@ -11,6 +11,9 @@ import pytest
 from consumers.cleaning import prompt_key
 from consumers.rewards import RewardSettings
 from consumers.trust import Trust
+from learners.methods import find_method
+from learners.methods.kto import KtoSettings
+from learners.methods.sft import SftSettings
 from learners.router import Standing, answer_key, drop_leaks, offer, route, rows_of, version_of
 from storage.records import Example, Message, Pair, Row, Scalar, Target
 
@@ -167,6 +170,7 @@ def compares(row: Row, _: object) -> bool:
 
 
 BOTH = [*SFT, (FakeMethod("dpo", compares), None)]
+SAID = "what the model said"
 LIKED = replace(BARE, scalar=Scalar(0.9, 1, NOW))
 FORMS: dict[str, tuple[Example, dict[str, list[str]], dict[str, int], dict[str, int]]] = {
     "a correction is a target of sft, and never a pair as well": (CORRECTED, {"sft": ["target"]}, {}, {"response": 1}),
@@ -189,15 +193,51 @@ FORMS: dict[str, tuple[Example, dict[str, list[str]], dict[str, int], dict[str, 
     ),
     "a preference for an answer that was liked": (
         replace(LIKED, pairs=(Pair("what the model said", "b", False, NOW, None),)),
-        {"sft": ["response"]},
+        {"dpo": ["pair"]},
         {},
-        {"pair": 1},
+        {"response": 1},
     ),
     "a preference against an answer that was liked": (
-        replace(LIKED, pairs=(Pair("a", "what the model said", False, NOW, None),)),
+        replace(LIKED, pairs=(Pair("a", " what the model said", False, NOW, None),)),
+        {"dpo": ["pair"]},
+        {},
+        {"response": 1},
+    ),
+    "a preference against the very correction": (
+        replace(CORRECTED, pairs=(Pair("a", "what a human made of it", False, NOW, None),)),
+        {"sft": ["target"]},
+        {},
+        {"response": 1, "pair": 1},
+    ),
+    "a preference between other texts beside an answer that was liked": (
+        replace(LIKED, pairs=(Pair("a", "b", False, NOW, None),)),
         {"sft": ["response"], "dpo": ["pair"]},
         {},
         {},
+    ),
+    "a liked answer that was compared with its own correction": (
+        replace(CORRECTED, pairs=(Pair("what a human made of it", "what the model said", False, NOW, None),)),
+        {"sft": ["target"]},
+        {},
+        {"response": 1, "pair": 1},
+    ),
+    "a pair that nobody may learn from takes nothing away": (
+        replace(LIKED, pairs=(Pair("so on " * 20, "what the model said", False, NOW, None),)),
+        {"sft": ["response"]},
+        {"run-on": 1},
+        {},
+    ),
+    "users of whom as many prefer one text as the other": (
+        replace(LIKED, pairs=(Pair("a", SAID, False, NOW, "u1"), Pair(SAID, "a", False, NOW, "u2"))),
+        {"sft": ["response"]},
+        {"even split": 1},
+        {},
+    ),
+    "a correction and a demonstration that say the same": (
+        replace(CORRECTED, demonstration=Target("what a human made of it ", 1.0, NOW, None)),
+        {"sft": ["target"]},
+        {},
+        {"response": 1},
     ),
 }
 
@@ -208,8 +248,53 @@ def test_each_kind_of_feedback_goes_to_one_method_once(form: str) -> None:
     routed = route(rows_of(example, REWARDS, NOW), BOTH)
     assert {name: [row.role for row in rows] for name, rows in routed.by_method.items()} == taken
     assert (routed.no_method, routed.gave_way) == (no_method, gave_way)
-    texts = [row.completion for rows in routed.by_method.values() for row in rows]
-    assert len(texts) == len(set(texts))
+    learned = [row for rows in routed.by_method.values() for row in rows]
+    texts = [text.strip() for row in learned for text in (row.completion, row.role == "pair" and row.rejected) if text]
+    assert len(texts) == len(set(texts)), "on whichever side"
+
+
+def test_where_no_phase_compares_an_answer_that_was_liked_is_learned() -> None:
+    example = replace(LIKED, pairs=(Pair("a", "what the model said", False, NOW, None),))
+    kto = [(FakeMethod("kto", lambda row, _: row.role != "pair"), None)]
+    for methods in (SFT, kto):
+        routed = route(rows_of(example, REWARDS, NOW), methods)
+        assert [row.role for rows in routed.by_method.values() for row in rows] == ["response"]
+        assert (routed.no_method, routed.gave_way) == ({"pair": 1}, {})
+
+
+def test_pairs_that_share_one_text_are_comparisons_of_their_own() -> None:
+    chain = (Pair("a", "what the model said", False, NOW, None), Pair("what the model said", "b", False, NOW, None))
+    routed = route(rows_of(replace(LIKED, pairs=chain), REWARDS, NOW), BOTH)
+    assert [(row.completion, row.rejected) for row in routed.by_method["dpo"]] == [
+        ("a", "what the model said"),
+        ("what the model said", "b"),
+    ]
+
+
+def test_a_failure_is_imitated_only_with_a_target_whoever_liked_it() -> None:
+    failing = Standing(failing=frozenset({"i1"}))
+    sft: list[Any] = [(find_method("sft"), SftSettings())]
+    rows = rows_of(LIKED, REWARDS, NOW, standing=failing)
+    assert route(rows, sft).no_method == {"failed check": 1}
+    assert offer([(LIKED, rows)], REWARDS, NOW, sft, KEY).no_method == {"failed check": 1}
+    assert route(rows_of(LIKED, REWARDS, NOW), sft).by_method["sft"], "it is another answer that fails"
+    targets = route(rows_of(CORRECTED, REWARDS, NOW, standing=failing), sft).by_method["sft"]
+    assert [row.role for row in targets] == ["target"]
+
+
+def test_a_failure_without_a_target_may_be_a_row_of_kto_by_what_people_said() -> None:
+    failing = Standing(failing=frozenset({"i1"}))
+    both: list[Any] = [(find_method("sft"), SftSettings()), (find_method("kto"), KtoSettings())]
+    for signal, sign in ((0.9, 1), (0.1, -1)):
+        rows = rows_of(replace(BARE, scalar=Scalar(signal, 1, NOW)), REWARDS, NOW, standing=failing)
+        (row,) = route(rows, both).by_method["kto"]
+        assert row.reward * sign > 0
+
+
+def test_an_answer_of_negative_reward_is_not_imitated_however_low_the_floor_is() -> None:
+    low: list[Any] = [(find_method("sft"), SftSettings(min_signal=0.6))]
+    rows = rows_of(replace(BARE, scalar=Scalar(0.62, 1, NOW)), REWARDS, NOW)
+    assert route(rows, low).no_method == {"response": 1}
 
 
 def test_weights_have_mean_1_within_an_update_and_none_is_above_3() -> None:
@@ -283,6 +368,36 @@ def test_contradicting_votes_lower_an_answers_weight_and_not_its_corrections() -
     first, second = (rows_of(replace(CORRECTED, scalar=scalar), REWARDS, NOW) for scalar in (agreed, even))
     assert first[0].weight == second[0].weight, "the correction"
     assert second[1].weight == pytest.approx(first[1].weight * 0.1)
+
+
+def test_users_who_prefer_the_contrary_make_one_pair_that_counts_less() -> None:
+    """Three against one; the one who changed her mind has one voice."""
+    mine, theirs = Pair("a", "b", False, NOW, "u0"), Pair("b", "a", False, NOW, "u4")
+    agreed = [replace(mine, user_id=f"u{n}") for n in range(3)]
+    changed = [replace(theirs, user_id="u0"), *agreed]
+    for pairs in (changed, [*agreed, theirs]):
+        (row,) = rows_of(replace(BARE, pairs=tuple(pairs)), REWARDS, NOW)
+        assert (row.completion, row.rejected) == ("a", "b")
+        assert row.weight == pytest.approx(0.5 if theirs in pairs else 1.0)
+
+
+def test_a_preference_that_is_aged_out_has_no_voice_any_more() -> None:
+    new, old = Pair("a", "b", False, NOW, "u0"), Pair("b", "a", False, LONG_AGO, "u1")
+    (row,) = rows_of(replace(BARE, pairs=(old, new)), REWARDS, NOW)
+    assert (row.even_split, row.weight) == (False, 1.0)
+
+
+def test_a_pair_is_trusted_as_the_majority_is() -> None:
+    pairs = (Pair("a", "b", False, NOW, "u1"), Pair("b", "a", False, NOW, "u2"), Pair("a", "b", False, NOW, "u3"))
+    trust = Standing(Trust({"u1": 0.2, "u2": 1.0, "u3": 0.4}))
+    (row,) = rows_of(replace(BARE, pairs=pairs), REWARDS, NOW, standing=trust)
+    assert row.weight == pytest.approx(0.3 / 3)
+
+
+def test_an_even_split_is_offered_to_no_batch_and_counted() -> None:
+    split = replace(BARE, pairs=(Pair("a", "b", False, NOW, "u1"), Pair("b", "a", False, NOW, "u2")))
+    offered = offer([(split, rows_of(split, REWARDS, NOW))], REWARDS, NOW, BOTH, KEY)
+    assert (offered.examples, offered.no_method) == ((), {"even split": 1})
 
 
 def test_trust_is_that_of_who_said_it() -> None:

@@ -76,6 +76,16 @@ def test_what_sft_gave_up_for_kto_comes_back_where_kto_cannot_learn_from_what_is
     assert (kto.rows.rows, kto.rows.dropped) == ((), {})
 
 
+def test_a_liked_answer_that_fails_a_check_does_not_come_back_to_sft() -> None:
+    from learners.training.parts import workable
+
+    failing = [replace(one, fails_check=True) for one in answers(5, 0)]
+    given = [row(0), *failing]
+    sft, kto = workable([part(SFT, given[:1]), part(KTO, given[1:], first_line=1)], given, ())
+    assert [one.line for one in sft.rows.rows] == [0]
+    assert kto.rows.dropped == {ONE_SIGN: 5}
+
+
 def test_what_no_other_phase_learns_from_is_counted_as_dropped() -> None:
     from learners.training.parts import workable
 
