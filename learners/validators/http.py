@@ -34,6 +34,7 @@ from storage.records.settings import Settings as BaseSettings
 
 from . import Validated, ValidatorUnavailable
 
+ASKS_A_SERVICE: Final = True
 MAX_CHARS: Final = 200_000
 OK: Final = 200
 
