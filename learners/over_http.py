@@ -3,8 +3,8 @@
 httpx bounds each step of a request (connecting, one read), so a service that drips its head or its body byte by byte
 would hold a caller for as long as it likes. Here one deadline stands over the whole of it: finding the address,
 connecting, sending, head and body. asyncio can end a request at any point, so each is run in an event loop of its own,
-which leaves nothing to close. The price is a connection a request and 3 ms of CPU: made for a judge or a validator, not for
-the engine.
+which leaves nothing to close. The price is a connection a request and 3 ms of CPU: made for a judge or a validator,
+not for the engine.
 
 Limits: finding an address cannot be ended, only left alone; its thread ends with the resolver's own limit. Not to be
 called in a thread that runs an event loop.

@@ -205,11 +205,12 @@ def by_service(url: str, **settings: Any) -> TaskConfig:
     return ON.model_copy(update={"validator": validator})
 
 
-def until(true: Callable[[], object]) -> None:
+def look_until(true: Callable[[], object], watch: Failures, by: TaskConfig, examples: list[Example]) -> None:
     began = time.monotonic()
     while not true():
         assert time.monotonic() - began < 30
         time.sleep(0.01)
+        watch.look(by, examples, "erd@v0")
 
 
 def test_what_a_service_says_is_examined_at_a_later_look(line: Store) -> None:
@@ -218,7 +219,7 @@ def test_what_a_service_says_is_examined_at_a_later_look(line: Store) -> None:
     with ScoreService() as service:
         watch.look(by_service(service.url), said_so, "erd@v0")
         assert states(line) == {}
-        until(lambda: watch.look(by_service(service.url), said_so, "erd@v0") or states(line))
+        look_until(lambda: states(line), watch, by_service(service.url), said_so)
         watch.stop()
         assert len(service.asked) == 2
     assert states(line)["check:says_fine"] == ("open", 2)
@@ -243,15 +244,15 @@ def test_a_service_that_is_away_is_asked_again_after_a_while(line: Store) -> Non
     watch = Failures(line, lambda: clock[0])
     line.write(lambda tx: keep(tx, *one))
     with ScoreService([404]) as service:
-        task = by_service(service.url)
+        by = by_service(service.url)
         with capture_logs() as logged:
-            until(lambda: watch.look(task, one, "erd@v0") or logged)
+            look_until(lambda: logged, watch, by, one)
         assert logged[0]["event"] == "failures wait for the validator"
         for _ in range(5):
-            watch.look(task, one, "erd@v0")
+            watch.look(by, one, "erd@v0")
         assert len(service.asked) == 1
         clock[0] = later(90)
-        until(lambda: watch.look(task, one, "erd@v0") or states(line))
+        look_until(lambda: states(line), watch, by, one)
         watch.stop()
         assert len(service.asked) == 2
     assert "feedback:correction" in states(line)

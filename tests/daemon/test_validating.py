@@ -1,4 +1,4 @@
-"""Validators that are services are asked apart from the scheduler: nobody waits for them, and each task has its turn."""
+"""Validators that are services are asked apart from the scheduler: nobody waits, and each task has its turn."""
 
 from __future__ import annotations
 
@@ -34,9 +34,11 @@ def until(true: Callable[[], object]) -> None:
 
 
 def taken(services: Validating, task: str) -> Look:
-    found: list[Look] = []
-    until(lambda: found.extend(look for look in [services.take(task)] if look) or found)
-    return found[0]
+    began = time.monotonic()
+    while (look := services.take(task)) is None:
+        assert time.monotonic() - began < PATIENCE_S
+        time.sleep(0.005)
+    return look
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from learners.validators import Validated, Validator, ValidatorUnavailable, open_validator
 from learners import over_http
+from learners.validators import Validated, Validator, ValidatorUnavailable, open_validator
 from tests.learners.slow_service import Manner, slow_service
 from tests.learners.validators.score_service import ScoreService
 
