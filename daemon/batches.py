@@ -57,6 +57,10 @@ class Batches:
     def last(self, task: str) -> BatchDecision | None:
         return self._last.get(task)
 
+    def stop(self) -> None:
+        """Nobody's service is asked any more."""
+        self._failures.stop()
+
     def consider(self, task: TaskConfig, tasks: Sequence[str], champion: str, unfinished: Update | None) -> None:
         """Decide, and begin an update against that champion if the batch is ripe and no update is at work.
 

@@ -22,6 +22,7 @@ NOT_IN_THIS_VERSION: frozenset[tuple[str, ...]] = frozenset(
         ("watch",),
         ("release", "canary"),
         ("release", "holdback"),
+        ("updates", "backend"),
         ("updates", "memory_limit"),
         ("updates", "window"),
         ("engine", "urls"),

@@ -1,12 +1,14 @@
 """Keeps the store of failures of the tasks for which `learners.hard_negatives` is on.
 
 At every look at a batch the examples that came, or were judged anew, since the last look are examined: a bounded number
-and a bounded time, in the scheduler and never while events are taken in, in the order given. What a gate judged is
-counted when its verdict has been given. The policy is `learners.failures`.
+and a bounded time, in the scheduler and never while events are taken in, in the order given. A validator that is a
+service is asked apart from the scheduler (`daemon.validating`), and what it said is examined at the next look. What a
+gate judged is counted when its verdict has been given. The policy is `learners.failures`.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,10 +17,12 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
-from daemon.config import TaskConfig
+from consumers.cleaning import last_asked
+from daemon.config import TaskConfig, ValidatorChoice
+from daemon.validating import Texts, Validating
 from learners.failures import CHECK, Findings, examine, failed_checks, in_states
 from learners.gate import GateRow
-from learners.validators import ValidatorUnavailable, open_validator
+from learners.validators import Validator, ValidatorUnavailable, asks_a_service, open_validator
 from storage import asked, decisions, failures, registry
 from storage.records import Decision, Example, Failure, Origin
 from storage.store import Store
@@ -39,6 +43,7 @@ class Failures:
         self._store, self._clock = store, clock
         self._examined: dict[str, dict[str, datetime]] = {}  # by task and interaction, as of its last feedback
         self._away_until: dict[str, datetime] = {}  # of tasks whose validator gave no score
+        self._services = Validating()
 
     def look(self, task: TaskConfig, examples: Sequence[Example], champion: str) -> bool:
         """Examine what of these has not been yet; nothing where the learner is off. Returns whether any was."""
@@ -47,9 +52,13 @@ class Failures:
         judged = {e.interaction_id: e for e in examples if e.response is not None and e.last_signal_at is not None}
         known = self._known(task.name, judged)
         waiting = [e for name, e in judged.items() if known.get(name) != e.last_signal_at]
-        now = {} if not waiting or self._away(task.name) else self._examined_now(task, waiting[:AT_ONCE], champion)
+        now = {} if not waiting or self._away(task.name) else self._examined_now(task, waiting, champion)
         self._examined[task.name] = {name: at for name, at in (known | now).items() if name in judged}
         return bool(now)
+
+    def stop(self) -> None:
+        """No service is asked any more."""
+        self._services.stop()
 
     def judged(self, task: TaskConfig, rows: Sequence[GateRow], candidate: str, champion: str) -> None:
         """Count what the gate saw: of the champion judged against, and of the candidate if it took its place."""
@@ -71,13 +80,44 @@ class Failures:
 
         self._store.write(change)
 
-    def _examine(self, task: TaskConfig, waiting: Sequence[Example], champion: str) -> dict[str, datetime]:
+    def _examined_now(self, task: TaskConfig, waiting: Sequence[Example], champion: str) -> dict[str, datetime]:
+        """What was examined, as of its last feedback: nothing while the validator is away, which must not hold up the
+        batch."""
+        choice = task.validator
+        if choice is not None and asks_a_service(choice.name):
+            return self._examined_by_service(task, choice, waiting, champion)
+        try:
+            validator = open_validator(choice.name, choice.settings) if choice else None
+            return self._examine(task, waiting[:AT_ONCE], validator, champion, LONGEST_S)
+        except ValidatorUnavailable as error:
+            self._leave_alone(task.name, error)
+            return {}
+
+    def _examined_by_service(
+        self, task: TaskConfig, choice: ValidatorChoice, waiting: Sequence[Example], champion: str
+    ) -> dict[str, datetime]:
+        """What the service had said by now; about the rest it is asked meanwhile."""
+        look, examined = self._services.take(task.name), dict[str, datetime]()
+        if look is not None and look.choice == choice:
+            said = [example for example in waiting if _texts(example) in look.scores]
+            examined = self._examine(task, said, look, champion, math.inf) if said else {}
+            for error in look.errors:
+                self._leave_alone(task.name, error)
+        rest = [example for example in waiting if example.interaction_id not in examined]
+        if rest and not self._away(task.name):
+            self._services.begin(task.name, choice, [_texts(example) for example in rest[:AT_ONCE]])
+        return examined
+
+    def _examine(
+        self, task: TaskConfig, waiting: Sequence[Example], validator: Validator | None, champion: str, longest_s: float
+    ) -> dict[str, datetime]:
         """Returns as of when each was examined that there was time for. The work is done outside of the store."""
         now = self._clock()
         before = self._store.read(lambda tx: _before(tx, task.name, waiting))
         named = [(e, e.adapter if e.adapter in before.adapters else champion) for e in waiting]
-        validator = open_validator(task.validator.name, task.validator.settings) if task.validator else None
-        found = examine(_in_time(named), before.known, before.kinds, task.rewards, validator, now, before.asked)
+        found = examine(
+            _in_time(named, longest_s), before.known, before.kinds, task.rewards, validator, now, before.asked
+        )
 
         def keep(tx: Connection) -> None:
             _keep(tx, task.name, found)
@@ -86,14 +126,12 @@ class Failures:
         self._store.write(keep)
         return {one.interaction_id: one.last_signal_at for one in found.diagnoses}
 
-    def _examined_now(self, task: TaskConfig, waiting: Sequence[Example], champion: str) -> dict[str, datetime]:
-        """What was examined: nothing while the validator's service is away, which must not hold up the batch."""
-        try:
-            return self._examine(task, waiting, champion)
-        except ValidatorUnavailable as error:
-            self._away_until[task.name] = self._clock() + AWAY_FOR
-            log.warning("failures wait for the validator", task=task.name, reason=str(error))
-            return {}
+    def _leave_alone(self, task: str, error: Exception) -> None:
+        """Raises what is not the service's fault."""
+        if not isinstance(error, ValidatorUnavailable):
+            raise error
+        self._away_until[task] = self._clock() + AWAY_FOR
+        log.warning("failures wait for the validator", task=task, reason=str(error))
 
     def _away(self, task: str) -> bool:
         """Whether its validator gave no score a moment ago."""
@@ -152,8 +190,13 @@ def _before(tx: Connection, task: str, examples: Sequence[Example]) -> _Before:
     )
 
 
-def _in_time(examples: Sequence[tuple[Example, str]]) -> Iterator[tuple[Example, str]]:
-    until = time.monotonic() + LONGEST_S
+def _texts(example: Example) -> Texts:
+    """What a validator is asked about, as `learners.failures.examine` asks it."""
+    return last_asked(example.messages), example.response or ""
+
+
+def _in_time(examples: Sequence[tuple[Example, str]], longest_s: float) -> Iterator[tuple[Example, str]]:
+    until = time.monotonic() + longest_s
     for at, example in enumerate(examples):
         if at and time.monotonic() > until:
             return

@@ -115,7 +115,7 @@ class Learning:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(JOIN_S)
-        for name in ("_jobs", "_engine"):
+        for name in ("_batches", "_jobs", "_engine"):
             if hasattr(self, name):
                 getattr(self, name).stop()
         for old in getattr(self, "_old_bases", ()):

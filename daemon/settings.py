@@ -46,7 +46,6 @@ class UpdateSettings(Settings):
     """`updates:` how training runs."""
 
     executor: Literal["local"] = setting("local", doc="Which machine trains.", live=False)
-    backend: Literal["trl"] = setting("trl", doc="Whose trainer.", live=False)
     method: Literal["sft", "noop"] = setting(
         "sft",
         doc="`sft` learns, and from preferences as `learners.preference` says; `noop` writes a seeded random adapter, "

@@ -3,6 +3,7 @@ was asked."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,11 +34,11 @@ class UpstreamAnswer:
 
 async def ask_engine(http: httpx.AsyncClient, route: Route, asked: ChatRequest, timeout_s: float) -> UpstreamAnswer:
     """One answer. Raises StaleRoute, or BadRequest with the status to pass on (its words are the engine's)."""
+    address = f"{route.engine_url.rstrip('/')}/v1/chat/completions"
     try:
-        answer = await http.post(
-            f"{route.engine_url.rstrip('/')}/v1/chat/completions", json=_body(route, asked), timeout=timeout_s
-        )
-    except httpx.TimeoutException:
+        async with asyncio.timeout(timeout_s):  # httpx bounds single reads, and so no reply that drips
+            answer = await http.post(address, json=_body(route, asked), timeout=timeout_s)
+    except (httpx.TimeoutException, TimeoutError):
         raise BadRequest(f"The engine did not answer within {timeout_s:g} s; try again or ask for less.", 504) from None
     except httpx.HTTPError:
         raise BadRequest("The engine cannot be reached; see `adaptd status`, and try again.", 503) from None

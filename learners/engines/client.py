@@ -1,8 +1,11 @@
 """The client of an engine: generate, score, load, unload, list, health. No torch; used by evaluation and release.
 
 It speaks the OpenAI API with vLLM's load and unload, plus `/v1/score`, which the local engine has. Requests go out
-concurrently, because engines batch what waits together. A full queue (503) is tried again until `timeout_s` is over;
-nothing waits longer. An HTTPS engine is checked against the system's certificates.
+concurrently, because engines batch what waits together. A full queue (503) is tried again until `timeout_s` is over.
+An HTTPS engine is checked against the system's certificates.
+
+Limit: `timeout_s` bounds each read, so an engine that drips its reply is waited for until it is whole. The engine is
+a worker that adaptd starts, which sends a reply at once; whoever else is asked, is asked by `learners.over_http`.
 """
 
 from __future__ import annotations
@@ -68,7 +71,7 @@ class EngineModel:
 class EngineClient:
     """One engine at `url` (such as http://127.0.0.1:8001). Safe to share between threads; `close` it, or use `with`.
 
-    `timeout_s` bounds every request, waiting and trying again included. Raises EngineUnreachable when there is no
+    `timeout_s` bounds a request, waiting and trying again included. Raises EngineUnreachable when there is no
     answer, EngineBusy when the queue stays full, and EngineRefused when the engine will not.
     """
 

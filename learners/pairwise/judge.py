@@ -4,12 +4,16 @@ Models favour the answer they read first (Zheng et al., "Judging LLM-as-a-Judge 
 NeurIPS 2023), so each pair is asked about in both orders, and is a tie where the two disagree. Off unless `gate.judge`
 names an address. The texts of the gate's prompts and both answers go there, and nothing else: no user, no id.
 
+Each question has `timeout` from connecting to the last byte of the reply, and is asked up to three times: no answer,
+429 and 5xx are tried again after a pause, which `Retry-After` may set, up to `timeout`.
+
 Limits: what an answer says to the judge may sway it; an answer that it favours in one order only is a tie, which costs
 evidence. Replies that are none of A, B and C are counted, and where they are most of all, the judge is refused.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -18,15 +22,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import httpx
 from pydantic import field_validator, model_validator
 
 from learners.addresses import check_address
 from learners.engines.errors import EngineUnreachable
 from learners.errors import LearnerError
+from learners.over_http import NoReply, Reply, ReplyTooLong, post, request
 from storage.records.settings import DurationS, Settings, setting
 
-TRIES = 2
+TRIES = 3
+SUCCESS = range(200, 300)
 MOST_UNREADABLE = 0.5
 _LETTER = re.compile(r"\W*(?:answer\s*)?\W*([ABC])(?=\W*$|\s*[.:,)*]|\s+is\b)", re.IGNORECASE)  # no "A reply ..."
 _SYSTEM = (
@@ -44,7 +49,7 @@ class JudgeSettings(Settings):
     key_file: Path | None = setting(None, doc="File that holds the API key.")
     key_variable: str | None = setting(None, doc="Environment variable of the daemon that holds the API key.")
     criteria: str = setting("", doc="What makes an answer better, for this task; added to the question.")
-    timeout: DurationS = setting(60.0, doc="How long one reply may take.", gt=0)
+    timeout: DurationS = setting(60.0, doc="How long one request may take, from connecting to the whole reply.", gt=0)
     concurrent: int = setting(4, doc="Questions that may be open at once.", unit="requests", ge=1, le=64)
     max_tokens: int = setting(
         16, doc="Longest reply; a model that thinks aloud before it answers needs more.", unit="tokens", ge=1
@@ -103,7 +108,7 @@ class Judged:
 
 
 class Judge:
-    """A client of one judge. Safe to use once; `compare` opens and closes its connections."""
+    """A client of one judge. Each question has a connection of its own."""
 
     def __init__(self, settings: JudgeSettings) -> None:
         self._settings = settings
@@ -114,8 +119,7 @@ class Judge:
         """Both orders of every duel whose answers differ. Raises JudgeUnusable and JudgeUnreachable."""
         open_ones = [(at, duel) for at, duel in enumerate(duels) if duel.one != duel.other]
         asked = [(duel.prompt, *order) for _, duel in open_ones for order in _orders(duel)]
-        with httpx.Client(timeout=self._settings.timeout, headers=self._headers, trust_env=False) as http:
-            replies = self._all(http, asked, beat)
+        replies = self._all(asked, beat)
         preferences: list[float | None] = [0.5] * len(duels)
         disagreed = unreadable = 0
         for number, (at, _) in enumerate(open_ones):
@@ -131,23 +135,21 @@ class Judge:
 
     def probe(self, timeout_s: float) -> None:
         """Whether anything answers there and takes the key; no model is asked. Raises as `compare` does."""
-        address = f"{self._settings.url.rstrip('/')}/models"
         try:
-            answer = httpx.get(address, timeout=timeout_s, headers=self._headers, trust_env=False)
-        except httpx.HTTPError as error:
+            reply = request("GET", self._address("models"), headers=self._headers, timeout_s=timeout_s)
+        except NoReply as why:
             raise JudgeUnreachable(
-                f"no answer from the judge at {self._settings.url} ({type(error).__name__}); start it, or correct "
-                "gate.judge.url"
+                f"no answer from the judge at {self._settings.url} ({why}); start it, or correct gate.judge.url"
             ) from None
-        if answer.status_code in (401, 403):
-            self._read(answer)
+        except ReplyTooLong:
+            return
+        if reply.status in (401, 403):
+            self._read(reply)
 
-    def _all(
-        self, http: httpx.Client, asked: Sequence[tuple[str, str, str]], beat: Callable[[], None]
-    ) -> list[float | None]:
+    def _all(self, asked: Sequence[tuple[str, str, str]], beat: Callable[[], None]) -> list[float | None]:
         replies = []
         with ThreadPoolExecutor(self._settings.concurrent) as pool:
-            waiting = [pool.submit(self._ask, http, *each) for each in asked]
+            waiting = [pool.submit(self._ask, *each) for each in asked]
             try:
                 for one in waiting:
                     replies.append(one.result())
@@ -157,7 +159,7 @@ class Judge:
                 raise
         return replies
 
-    def _ask(self, http: httpx.Client, prompt: str, first: str, second: str) -> float | None:
+    def _ask(self, prompt: str, first: str, second: str) -> float | None:
         """1.0 for the first, 0.0 for the second, 0.5 for neither, None for what cannot be read."""
         body = {
             "model": self._settings.model,
@@ -168,29 +170,30 @@ class Judge:
                 {"role": "user", "content": _question(prompt, first, second)},
             ],
         }
-        for attempt in range(TRIES):
-            try:
-                answer = http.post(f"{self._settings.url.rstrip('/')}/chat/completions", json=body)
-            except httpx.HTTPError as error:
-                if attempt + 1 == TRIES:
-                    raise self._unreachable(type(error).__name__) from None
-                continue
-            if answer.status_code in (429, 500, 502, 503, 504) and attempt + 1 < TRIES:
-                continue
-            return self._read(answer)
-        raise AssertionError("the last try returns or raises")
+        headers = {**self._headers, "content-type": "application/json"}
+        address, sent = self._address("chat/completions"), json.dumps(body).encode()
+        try:
+            reply = post(address, sent, headers, timeout_s=self._settings.timeout, attempts=TRIES)
+        except NoReply as why:
+            raise self._unreachable(str(why)) from None
+        except ReplyTooLong as error:
+            raise JudgeUnusable(f"the judge at {self._settings.url} {error}; see gate.judge") from None
+        return self._read(reply)
 
-    def _read(self, answer: httpx.Response) -> float | None:
-        if answer.status_code in (429, 500, 502, 503, 504):
-            raise self._unreachable(f"status {answer.status_code}")
-        if not answer.is_success:
+    def _address(self, what: str) -> str:
+        return f"{self._settings.url.rstrip('/')}/{what}"
+
+    def _read(self, reply: Reply) -> float | None:
+        if reply.in_trouble:
+            raise self._unreachable(f"status {reply.status}")
+        if reply.status not in SUCCESS:
             raise JudgeUnusable(
-                f"the judge at {self._settings.url} answers {answer.status_code} for model {self._settings.model!r}; "
-                f"{_REMEDIES.get(answer.status_code, 'see gate.judge')}"
+                f"the judge at {self._settings.url} answers {reply.status} for model {self._settings.model!r}; "
+                f"{_REMEDIES.get(reply.status, 'see gate.judge')}"
             )
         try:
-            text = str(answer.json()["choices"][0]["message"]["content"])
-        except (ValueError, KeyError, IndexError, TypeError):
+            text = str(json.loads(reply.body)["choices"][0]["message"]["content"])
+        except (ValueError, KeyError, IndexError, TypeError, RecursionError):
             raise JudgeUnusable(
                 f"what answers at {self._settings.url} is no OpenAI-compatible API; gate.judge.url ends in its "
                 "version, such as /v1"

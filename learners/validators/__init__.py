@@ -4,7 +4,8 @@ One file here is one validator, found by its name: a `Settings` class and `open(
 `validate(prompt, answer)`. Grammars that several files need live in sub-packages, which discovery passes over.
 A validator is deterministic, judges any text without raising, reads no network and no clock, and needs no torch:
 the evaluate worker and the daemon may both run it. `docs/add-a-learner.md` says how to add one. The one exception is
-`http`, which asks a service of the user's, and raises ValidatorUnavailable where that does not answer.
+`http`, which asks a service of the user's, and raises ValidatorUnavailable where that does not answer. Such a file says
+`ASKS_A_SERVICE = True`, so that the daemon asks it where nothing else waits.
 """
 
 from __future__ import annotations
@@ -82,6 +83,11 @@ def validator(name: str) -> ValidatorModule:
     if name not in validator_names():
         raise UnknownValidatorError(name, validator_names())
     return cast(ValidatorModule, importlib.import_module(f"{__name__}.{name}"))
+
+
+def asks_a_service(name: str) -> bool:
+    """Whether that validator may have to wait for somebody else. Raises UnknownValidatorError."""
+    return bool(getattr(validator(name), "ASKS_A_SERVICE", False))
 
 
 def validators() -> Mapping[str, ValidatorModule]:

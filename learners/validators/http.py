@@ -9,38 +9,34 @@ For each answer it sends `POST url` with the JSON {"prompt": "...", "answer": ".
 same answer should always get the same reply, and the names of checks should not change: the gate compares two adapters
 by them.
 
-It never waits for ever: a request has `timeout` for each of connecting, being taken, the first of its reply and the
-reply as a whole, and is made at most `attempts` times, with a pause between. No answer, 429 and 5xx are tried again,
+It never waits for ever: a request, from finding the address to the last byte of the reply, has `timeout`, and is made
+at most `attempts` times, with a pause between (`learners.over_http`). No answer, 429 and 5xx are tried again,
 anything else that is no such reply is not. Then it raises ServiceUnusable, and what asked for the score fails as a
 whole: a missing score is not a score of 0, which would judge an adapter by the state of the network. Answers and
 prompts over 200,000 characters score 0 without being sent. Users' prompts and the answers to them are sent there;
-nothing of them or of what it replies is logged. Limit: a service that drips the head of its reply is bounded by the
-job's time limit alone.
+nothing of them or of what it replies is logged.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import time
-import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from learners.addresses import check_address
+from learners.over_http import NoReply, ReplyTooLong, post, request
 from storage.records.settings import DurationS, setting
 from storage.records.settings import Settings as BaseSettings
 
 from . import Validated, ValidatorUnavailable
 
+ASKS_A_SERVICE: Final = True
 MAX_CHARS: Final = 200_000
-MAX_REPLY_BYTES: Final = 1_000_000
-FIRST_PAUSE_S: Final = 0.2
-LONGEST_PAUSE_S: Final = 5.0
+OK: Final = 200
 
 
 class ServiceUnusable(ValidatorUnavailable):
@@ -64,7 +60,7 @@ class Settings(BaseSettings):
 
     url: str = setting(doc="The service's address; each answer is posted to it.")
     timeout: DurationS = setting(
-        10.0, doc="How long one step of a request may take, such as connecting or the reply.", gt=0, scores=False
+        10.0, doc="How long one request may take, from connecting to the whole reply.", gt=0, scores=False
     )
     attempts: int = setting(
         3, doc="How often a request is made before it is given up.", unit="attempts", ge=1, le=10, scores=False
@@ -101,19 +97,19 @@ def open(settings: Settings) -> HttpService:
 
 
 class HttpService:
-    """The validator. Threads may share it; each request has a connection of its own from one pool."""
+    """The validator. Threads may share it; each request has a connection of its own."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        headers = {"content-type": "application/json"}
+        self._headers = {"content-type": "application/json"}
         if settings.token_file is not None:
-            headers["authorization"] = f"Bearer {_token(settings)}"
-        over_tls = settings.url.startswith("https")
-        self._http = httpx.Client(headers=headers, trust_env=False, verify=over_tls)
-        weakref.finalize(self, self._http.close)
+            self._headers["authorization"] = f"Bearer {_token(settings)}"
 
     def validate(self, prompt: str, answer: str) -> Validated:
-        """Let the service judge. Raises ServiceUnusable alone, after `attempts` times `timeout` and pauses at most."""
+        """Let the service judge. Raises ServiceUnusable alone, after `attempts` times `timeout` and pauses at most.
+
+        A pause is at most `timeout` where the service asks for one, else 5 s.
+        """
         if len(answer) > MAX_CHARS or len(prompt) > MAX_CHARS:
             return Validated(0.0, False, {"passed": False}, {"passed": 0.0})
         # json writes half a surrogate pair as an escape, which UTF-8 could not carry.
@@ -121,42 +117,25 @@ class HttpService:
         return _validated(self._settings.url, self._ask(body))
 
     def _ask(self, body: bytes) -> bytes:
-        pause_s, what = FIRST_PAUSE_S, ""
-        for attempt in range(self._settings.attempts):
-            if attempt:
-                time.sleep(pause_s)
-                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-            try:
-                status, reply = self._once(body)
-            except (httpx.HTTPError, TimeoutError) as error:
-                what = f"does not answer ({_kind(error)}, {self._settings.attempts} attempts)"
-                continue
-            if status == httpx.codes.OK:
-                return reply
-            what = f"answers with status {status}"
-            if status != httpx.codes.TOO_MANY_REQUESTS and status < httpx.codes.INTERNAL_SERVER_ERROR:
-                break
-        raise ServiceUnusable(self._settings.url, what)
+        url, attempts = self._settings.url, self._settings.attempts
+        try:
+            reply = post(url, body, self._headers, timeout_s=self._settings.timeout, attempts=attempts)
+        except NoReply as why:
+            raise ServiceUnusable(url, f"does not answer ({why}, {attempts} attempts)") from None
+        except ReplyTooLong as error:
+            raise ServiceUnusable(url, str(error)) from None
+        if reply.status != OK:
+            raise ServiceUnusable(url, f"answers with status {reply.status}")
+        return reply.body
 
     def probe(self, timeout_s: float) -> None:
         """Whether anything answers there; nothing is sent to be scored. Raises ServiceUnusable."""
         try:
-            self._http.get(self._settings.url, timeout=timeout_s)
-        except httpx.HTTPError as error:
-            raise ServiceUnusable(self._settings.url, f"does not answer ({_kind(error)})") from None
-
-    def _once(self, body: bytes) -> tuple[int, bytes]:
-        """Status and body of one reply. Raises TimeoutError for one that drips, and httpx's errors."""
-        until_s = time.monotonic() + self._settings.timeout
-        reply = bytearray()
-        with self._http.stream("POST", self._settings.url, content=body, timeout=self._settings.timeout) as answer:
-            for part in answer.iter_raw():
-                reply += part
-                if time.monotonic() > until_s:
-                    raise TimeoutError
-                if len(reply) > MAX_REPLY_BYTES:
-                    raise ServiceUnusable(self._settings.url, f"replies with more than {MAX_REPLY_BYTES} bytes")
-            return answer.status_code, bytes(reply)
+            request("GET", self._settings.url, timeout_s=timeout_s)
+        except NoReply as why:
+            raise ServiceUnusable(self._settings.url, f"does not answer ({why})") from None
+        except ReplyTooLong:
+            return
 
 
 def _token(settings: Settings) -> str:
@@ -167,10 +146,6 @@ def _token(settings: Settings) -> str:
         what = f"cannot be asked: token_file {settings.token_file} cannot be read ({type(problem).__name__})"
         raise ServiceUnusable(settings.url, what) from None
     return token
-
-
-def _kind(error: Exception) -> str:
-    return "too slow" if isinstance(error, httpx.TimeoutException | TimeoutError) else type(error).__name__
 
 
 def _validated(url: str, reply: bytes) -> Validated:

@@ -111,6 +111,7 @@ def test_an_unknown_key_gets_a_suggestion(file: Path, text: str, fault: str) -> 
         "retention: {events: 365d}",
         "watch: {rollback: auto}",
         "release: {holdback: 0.1}",
+        "updates: {backend: unsloth}",
     ],
 )
 def test_a_key_of_a_later_version_is_called_so(file: Path, text: str) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from consumers.cleaning import prompt_key
 from daemon.batches import Batches
@@ -20,6 +23,8 @@ from learners.router import answer_key
 from storage import asked, buffer, decisions, failures, registry, updates
 from storage.records import Adapter, Example, FailureState, Message, Pair, Scalar, Target
 from storage.store import Store
+from tests.learners.slow_service import slow_service
+from tests.learners.validators.score_service import ScoreService
 from tests.storage.makers import NOW, example, keep, later
 
 GOOD = "erDiagram\n  Shop {\n    int id PK\n  }"
@@ -259,25 +264,60 @@ def test_the_worker_may_make_nothing_that_the_gate_asks(line: Store) -> None:
     assert line.read(lambda tx: gather(tx, update, task(active=True), NOW)).gate_keys == ()
 
 
-def test_a_validator_that_is_away_holds_up_no_batch_and_is_left_alone_for_a_while(
-    line: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    service = {"name": "http", "settings": {"url": "http://127.0.0.1:9/", "timeout": "1s", "attempts": 1}}
+def by_service(url: str, **settings: Any) -> TaskConfig:
+    service = {"name": "http", "settings": {"url": url, "attempts": 1, "timeout": "20s", **settings}}
     validator = Config.model_validate({"tasks": {"erd": {"validator": service}}}).tasks["erd"].validator
-    away = ON.model_copy(update={"validator": validator})
+    return ON.model_copy(update={"validator": validator})
+
+
+def look_until(true: Callable[[], object], watch: Failures, by: TaskConfig, examples: list[Example]) -> None:
+    began = time.monotonic()
+    while not true():
+        assert time.monotonic() - began < 30
+        time.sleep(0.01)
+        watch.look(by, examples, "erd@v0")
+
+
+def test_what_a_service_says_is_examined_at_a_later_look(line: Store) -> None:
+    watch, said_so = Failures(line, lambda: later(9)), [said(name, KEYLESS) for name in "ab"]
+    line.write(lambda tx: keep(tx, *said_so))
+    with ScoreService() as service:
+        watch.look(by_service(service.url), said_so, "erd@v0")
+        assert states(line) == {}
+        look_until(lambda: states(line), watch, by_service(service.url), said_so)
+        watch.stop()
+        assert len(service.asked) == 2
+    assert states(line)["check:says_fine"] == ("open", 2)
+
+
+def test_a_service_that_hangs_holds_up_no_batch(line: Store) -> None:
     line.write(lambda tx: keep(tx, corrected("a")))
-    batches = Batches(line, lambda: later(10))
-    batches.consider(away, ["erd"], "erd@v0", None)
-    decision = batches.last("erd")
-    assert decision is not None
-    assert decision.have == 1
+    batches, began = Batches(line, lambda: later(10)), time.monotonic()
+    with slow_service("silent") as url:
+        for _ in range(3):
+            batches.consider(by_service(url, timeout="60s"), ["erd"], "erd@v0", None)
+        decision = batches.last("erd")
+        assert decision is not None
+        assert decision.have == 1
+        assert time.monotonic() - began < 15  # the service hangs up after 20 s
+        batches.stop()
     assert states(line) == {}
 
-    def asked(*_: object) -> None:
-        raise AssertionError("asked again at once")
 
-    monkeypatch.setattr("daemon.failures.open_validator", asked)
-    batches.consider(away, ["erd"], "erd@v0", None)
-    monkeypatch.undo()
-    Failures(line, lambda: later(90)).look(ON, [corrected("a")], "erd@v0")
+def test_a_service_that_is_away_is_asked_again_after_a_while(line: Store) -> None:
+    clock, one = [later(9)], [corrected("a")]
+    watch = Failures(line, lambda: clock[0])
+    line.write(lambda tx: keep(tx, *one))
+    with ScoreService([404]) as service:
+        by = by_service(service.url)
+        with capture_logs() as logged:
+            look_until(lambda: logged, watch, by, one)
+        assert logged[0]["event"] == "failures wait for the validator"
+        for _ in range(5):
+            watch.look(by, one, "erd@v0")
+        assert len(service.asked) == 1
+        clock[0] = later(90)
+        look_until(lambda: states(line), watch, by, one)
+        watch.stop()
+        assert len(service.asked) == 2
     assert "feedback:correction" in states(line)

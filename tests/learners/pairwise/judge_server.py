@@ -18,6 +18,7 @@ Reply = Callable[[str, str], str]  # from both answers, in the order asked, to w
 class JudgeServer:
     url: str = ""
     statuses: list[int] = field(default_factory=list)  # of the next answers; 200 after them
+    retry_after: str = ""  # said with statuses other than 200
     bodies: list[dict[str, Any]] = field(default_factory=list)
     keys: set[str | None] = field(default_factory=set)
     most_at_once: int = 0
@@ -42,6 +43,8 @@ def judging(reply: Reply, delay_s: float = 0.0) -> Iterator[JudgeServer]:
             said = reply(*_answers(body["messages"][-1]["content"]))
             answer = json.dumps({"choices": [{"message": {"role": "assistant", "content": said}}]}).encode()
             self.send_response(status)
+            if status != 200 and server.retry_after:
+                self.send_header("retry-after", server.retry_after)
             self.send_header("content-length", str(len(answer)))
             self.end_headers()
             self.wfile.write(answer)

@@ -1,13 +1,16 @@
 """The judge over HTTP: both orders, ties, keys, time-outs, and errors that say what to do."""
 
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from learners import over_http
 from learners.pairwise.judge import Duel, Judge, JudgeSettings, JudgeUnreachable, JudgeUnusable
 from tests.learners.pairwise.judge_server import judging
+from tests.learners.slow_service import Manner, slow_service
 
 DUELS = [Duel("Say hello.", "hello", "rubbish"), Duel("Say hello.", "rubbish", "hello"), Duel("Hm?", "same", "same")]
 
@@ -77,6 +80,34 @@ def test_a_key_that_is_nowhere_is_said_before_anything_is_asked(tmp_path: Path) 
         settings("host/v1")
 
 
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(over_http, "FIRST_PAUSE_S", 0.001)
+
+
+@pytest.mark.parametrize("manner", ["silent", "drips its head", "drips its body"])
+def test_a_judge_that_dawdles_is_unreachable_within_what_the_error_says(manner: Manner) -> None:
+    began = time.monotonic()
+    words = r"too slow, tried 3 times, each for at most 0\.2 s"
+    with slow_service(manner) as url, pytest.raises(JudgeUnreachable, match=words):
+        Judge(settings(url, timeout=0.2)).compare(DUELS[:1])
+    assert 0.6 <= time.monotonic() - began < 15
+
+
+def test_a_judge_that_has_too_much_to_do_is_left_in_peace_for_as_long_as_it_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("learners.over_http.sleep", pauses.append)
+    with judging(prefers_hello) as server:
+        server.statuses, server.retry_after = [429, 503], "7"
+        assert Judge(settings(server.url, concurrent=1)).compare(DUELS[:1]).preferences == (1.0,)
+        assert pauses == [7.0, 7.0]
+        server.statuses = [429] * 9
+        with pytest.raises(JudgeUnreachable, match="status 429, tried 3 times"):
+            Judge(settings(server.url, concurrent=1)).compare(DUELS[:1])
+
+
 def test_a_judge_that_is_busy_for_a_moment_is_asked_again() -> None:
     with judging(prefers_hello) as server:
         server.statuses = [503]
@@ -86,7 +117,7 @@ def test_a_judge_that_is_busy_for_a_moment_is_asked_again() -> None:
 def test_a_judge_that_is_away_or_too_slow_is_unreachable_within_its_time() -> None:
     with pytest.raises(JudgeUnreachable, match="no answer from the judge at"):
         Judge(settings("http://127.0.0.1:9/v1")).compare(DUELS)
-    with judging(prefers_hello, delay_s=1.0) as server, pytest.raises(JudgeUnreachable, match="Timeout"):
+    with judging(prefers_hello, delay_s=1.0) as server, pytest.raises(JudgeUnreachable, match="too slow"):
         Judge(settings(server.url, timeout=0.1)).compare(DUELS[:1])
 
 

@@ -16,6 +16,8 @@ from learners.validators import (
     UnknownValidatorError,
     Validated,
     Validator,
+    ValidatorUnavailable,
+    asks_a_service,
     open_validator,
     validator_names,
     validators,
@@ -50,6 +52,13 @@ def test_every_file_in_the_folder_is_a_validator() -> None:
     assert {"mermaid_erd", "json_schema", "python_syntax", "sql", "regex", "length", "exact", "http"} <= set(
         validators()
     )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_who_may_get_no_score_says_that_it_asks_a_service(name: str) -> None:
+    kinds = [one for one in vars(validators()[name]).values() if isinstance(one, type)]
+    raises = any(issubclass(kind, ValidatorUnavailable) for kind in kinds)
+    assert asks_a_service(name) == raises
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:

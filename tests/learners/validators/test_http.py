@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from learners import over_http
 from learners.validators import Validated, Validator, ValidatorUnavailable, open_validator
-from learners.validators import http as module
+from tests.learners.slow_service import Manner, slow_service
 from tests.learners.validators.score_service import ScoreService
 
 NO_ADDRESSES = ["localhost:9000", "ftp://host/", "http://", "//host", "http://999.1.1.1/"]
@@ -24,7 +25,7 @@ def opened(url: str, **settings: Any) -> Validator:
 
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(over_http, "FIRST_PAUSE_S", 0.001)
 
 
 def test_it_posts_prompt_and_answer_and_takes_the_reply() -> None:
@@ -91,6 +92,14 @@ def test_a_service_that_takes_too_long_is_not_waited_for() -> None:
     with ScoreService([30.0, 30.0]) as service, pytest.raises(ValidatorUnavailable, match="too slow, 2 attempts"):
         opened(service.url, timeout="100ms").validate("", "x")
     assert time.monotonic() - began < 25
+
+
+@pytest.mark.parametrize("manner", ["silent", "drips its head", "drips its body"])
+def test_attempts_and_timeout_bound_the_whole_however_a_service_dawdles(manner: Manner) -> None:
+    began = time.monotonic()
+    with slow_service(manner) as url, pytest.raises(ValidatorUnavailable, match="too slow, 2 attempts"):
+        opened(url, timeout="200ms").validate("", "x")
+    assert 0.4 <= time.monotonic() - began < 15
 
 
 def test_a_token_goes_along_and_is_not_shown(tmp_path: Path) -> None:
