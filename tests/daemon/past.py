@@ -46,7 +46,8 @@ def report(number: int) -> dict[str, Any]:
         "champion_score": 0.5,
         "candidate_score": 0.5 + 0.05 * number,
     }
-    training = {"phases": [phase], "seconds": {"train": 3.2, "total": 4.0}}
+    did = {"curriculum": {"did": ["three stages"], "numbers": {"noise": 0.1, "left_out": 1.0}}}
+    training = {"phases": [phase], "seconds": {"train": 3.2, "total": 4.0}, "learners": did if number > 2 else {}}
     learners = {"curriculum": number > 2, "preference": "auto"}
     return {"batch": [[f"i{number}", 1]], "learners": learners, "training": training, "verdict": verdict}
 
