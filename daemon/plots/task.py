@@ -14,16 +14,16 @@ from daemon.plots.versions import by_metric, draw_no_scores, draw_scores
 
 STAGE_LOOKS = ((style.SKY, ""), (style.BLUE, "///"), (style.VERMILLION, "xxx"), (style.GREEN, "..."))
 MIDDLE, QUARTERS, ENDS = 9, (4, 14), (0, 18)  # in percentiles of 5, 10, ... 95
+EMPTY = 0.9  # inches of a panel that says what is missing
 
 
 def draw(history: TaskHistory) -> Any:
     """The whole sheet: a panel of scores for each metric, then those that stand over the same updates."""
     with style.look():
         metrics, learners = by_metric(history.versions), _learners(history.updates)
-        staged = any(update.stages for update in history.updates)
-        above = [3.2 if metrics else 1.6] * max(1, len(metrics))
-        below = [2.6, max(0.9, 0.35 * len(learners) + 0.6), 2.5, 2.3, *([2.0] if staged else [])]
-        figure, grid = style.sheet([*above, *below], f"Task {history.task}", _subtitle(history))
+        above = [3.2] * len(metrics) or [EMPTY]
+        heights = [*above, *_heights(history, learners)]
+        figure, grid = style.sheet(heights, f"Task {history.task}", _subtitle(history))
         axes = [row[0] for row in grid]
         for axis, points in zip(axes, metrics, strict=False):
             draw_scores(axis, points, history)
@@ -31,6 +31,19 @@ def draw(history: TaskHistory) -> Any:
             draw_no_scores(axes[0], history.updates)
         _over_updates(axes[len(above) :], history, learners)
         return figure
+
+
+def _heights(history: TaskHistory, learners: Sequence[str]) -> list[float]:
+    """In inches; a panel that has nothing to show but why is low."""
+    updates = history.updates
+    judged, staged = any(u.difference is not None for u in updates), any(u.stages for u in updates)
+    wanted = [
+        (2.6, judged),
+        (0.35 * len(learners) + 0.6, bool(learners)),
+        (2.5, bool(history.rewards)),
+        (2.3, bool(updates)),
+    ]
+    return [max(height if shown else 0.0, EMPTY) for height, shown in wanted] + ([2.0] if staged else [])
 
 
 def _over_updates(axes: Sequence[Any], history: TaskHistory, learners: Sequence[str]) -> None:
@@ -64,7 +77,7 @@ def _learners(updates: Sequence[UpdatePoint]) -> list[str]:
 def _rewards(axis: Any, history: TaskHistory) -> None:
     axis.set_title("Rewards of the feedback that came before each update")
     if not history.rewards:
-        style.nothing(axis, "no feedback that is kept: none came yet, or it is older than is shown")
+        style.nothing(axis, "no feedback yet")
         return
     after = _after(history)
     width, size = 0.36, style.mark_size(len(history.updates), 5)
@@ -81,15 +94,15 @@ def _rewards(axis: Any, history: TaskHistory) -> None:
     axis.axhline(0, color="black", linewidth=0.8)
     axis.set_ylim(-1.08, 1.08)
     axis.set_ylabel("reward, -1 to 1")
-    since = "since the last one" if history.updates else "no update yet"
-    axis.set_xlabel(f"update that it came before{f'; {after}: {since}' if _is_later(history) else ''}")
+    later = f"; {after}: since the last one" if _is_later(history) else ""
+    axis.set_xlabel(f"update that it came before{later}" if history.updates else "so far, before any update")
     style.legend(axis)
 
 
 def _batches(axis: Any, updates: Sequence[UpdatePoint]) -> None:
     axis.set_title("Batch sizes")
     if not updates:
-        style.nothing(axis, "no update yet")
+        style.nothing(axis, "no update yet: the first begins when a batch is ripe")
         return
     at = [update.update_id for update in updates]
     axis.bar(at, [u.pool_size for u in updates], 0.72, color="white", edgecolor=style.GREY, label="pool: reserved")
