@@ -27,8 +27,8 @@ ROWS: Mapping[str, Sequence[Panel]] = {
         ),
         Panel(
             "Champion's score",
-            "Points of 100 at its last judging, by the validator or by the likelihood of human texts; a task of which a judge "
-            "or the win-rate head decides has none.",
+            "Points of 100 at its last judging, by the validator or the likelihood of human texts; none where a judge "
+            "or the win-rate head decides.",
             POINTS,
             [(f"100 * {PRIMARY} and on (instance, task, adapter) {CHAMPIONS}", "{{adapter}} {{metric}}")],
             "stat",

@@ -98,7 +98,7 @@ def kl_of(update: Update) -> float | None:
 
 
 def yardstick_of_primary(primary: str | None, job: contract.EvaluateJob, base_hash: str) -> str | None:
-    """By what the gate read; None where that compares two adapters (a judge, the win-rate head), or nothing was read."""
+    """Of what the gate read; None where that compares two adapters (a judge, the head), or nothing was read."""
     if primary not in SCORED:
         return None
     return job.yardstick if primary == "validator" else likelihood_yardstick(base_hash)

@@ -5,9 +5,9 @@ as one left out, and one that says `scores=False` (how long a service may take) 
 and the retention set it is the prompts that were read, with their targets, and how answers are compared with these.
 
 The likelihood of human texts is a mean over tokens, and what a token is the base says: its yardstick is the base. Which
-texts were read is no part of it, as the gate's prompts are none of a validator's, though it matters more here: some texts
-are likelier than others whoever says them. What a judge or the win-rate head says is of two adapters, not of one: there
-is no score of it (`SCORED`).
+texts were read is no part of it, as the gate's prompts are none of a validator's, though it matters more here: some
+texts are likelier than others whoever says them. What a judge or the win-rate head says is of two adapters, not of one:
+there is no score of it (`SCORED`).
 
 A score of before yardsticks were kept counts as measured by the first that is known of its task and metric: were it
 comparable with nothing, the trend of every task would be gone with an update of adaptd, and most validators never

@@ -40,7 +40,8 @@ class VersionPoint(BaseModel):
     """One adapter's score in [0, 1] by one metric, with its 95 % interval, on `count` prompts.
 
     `fate` is `base`, `promoted` for whoever reigns or has reigned, else its update's state; `champion` is the one in
-    service. Scores of one metric and one `yardstick` can be compared; null is not known. `comparable`: with the newest scores.
+    service. Scores of one metric and one `yardstick` can be compared; null is not known. `comparable`: with the
+    newest scores.
     """
 
     adapter: str
@@ -189,9 +190,7 @@ def _versions(tx: Connection, task: str, adapters: Sequence[Adapter], found: Seq
     ]
 
 
-def _point(
-    score: Score, adapter: Adapter, fates: Mapping[str, str], champion: bool, comparable: bool
-) -> VersionPoint:
+def _point(score: Score, adapter: Adapter, fates: Mapping[str, str], champion: bool, comparable: bool) -> VersionPoint:
     low, high = score_interval(score.value, score.count)
     return VersionPoint(
         adapter=adapter.name,
