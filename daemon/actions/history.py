@@ -223,7 +223,8 @@ def _judged(found: Sequence[Update], adapters: Mapping[str, Adapter]) -> list[Sc
         verdict = update.report.get("verdict", {})
         metric = verdict.get("primary")
         for name, key in ((update.champion, "champion_score"), (update.candidate, "candidate_score")):
-            if metric in SCORED and name in adapters and verdict.get(key) is not None and not verdict.get("screened"):
+            told = metric in SCORED and verdict.get(key) is not None and not verdict.get("screened")
+            if told and name is not None and name in adapters:
                 by = verdict.get("yardstick")
                 by = by if metric == "validator" else likelihood_yardstick(adapters[name].base_hash)
                 value, count = float(verdict[key]), int(verdict["prompts"])
