@@ -30,7 +30,7 @@ def draw_scores(axis: Any, points: Sequence[VersionPoint], history: TaskHistory)
     for point in points:
         _draw_point(axis, point, size)
     _changes(axis, points)
-    on = "" if points[0].metric in CHANGED else " on the texts of its last judging, which are others each time"
+    on = "" if points[0].metric in CHANGED else ", each on the texts of its last judging, which are others each time"
     axis.set_xlabel(f"version{on}; bars: 95 % intervals{_about_pale(points)}{_about_missing(history)}")
     style.points_axis(axis, "points of 100")
     axis.set_xlim(first - 0.5, last + 0.5)
