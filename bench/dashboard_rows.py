@@ -27,9 +27,10 @@ ROWS: Mapping[str, Sequence[Panel]] = {
         ),
         Panel(
             "Champion's score",
-            "Points of 100 at its last judging; only tasks with a validator have one.",
+            "Points of 100 at its last judging, by the validator or the likelihood of human texts; none where a judge "
+            "or the win-rate head decides.",
             POINTS,
-            [(f"100 * {PRIMARY} and on (instance, task, adapter) {CHAMPIONS}", "{{adapter}}")],
+            [(f"100 * {PRIMARY} and on (instance, task, adapter) {CHAMPIONS}", "{{adapter}} {{metric}}")],
             "stat",
             4,
         ),

@@ -14,8 +14,8 @@ from typing import Any
 from daemon.config import Config, TaskConfig
 from daemon.embeddings import embeddings_of
 from learners import job as contract
-from learners.gate import GateRow, screen_level
-from learners.yardsticks import set_yardstick, validator_yardstick
+from learners.gate import GateRow, Judgement, screen_level
+from learners.yardsticks import SCORED, likelihood_yardstick, set_yardstick, validator_yardstick
 from storage.artifacts import Artifacts
 from storage.records import Adapter, Look, Score, Update
 
@@ -95,6 +95,27 @@ def kl_of(update: Update) -> float | None:
     training: dict[str, Any] = update.report.get("training", {})
     found = [training.get("kl"), *(phase.get("kl") for phase in training.get("phases", ()))]
     return max((float(kl) for kl in found if kl is not None), default=None)
+
+
+def yardstick_of_primary(primary: str | None, job: contract.EvaluateJob, base_hash: str) -> str | None:
+    """Of what the gate read; None where that compares two adapters (a judge, the head), or nothing was read."""
+    if primary not in SCORED:
+        return None
+    return job.yardstick if primary == "validator" else likelihood_yardstick(base_hash)
+
+
+def likelihoods_of(judgement: Judgement, job: contract.EvaluateJob, base_hash: str, now: datetime) -> list[Score]:
+    """What both were worth to the gate, where that is how likely they find texts: `nll` or `nll_chosen`.
+
+    The gate's own figures, weights and caps included. Of a validator `scores_of` has them, also where another thing
+    decides.
+    """
+    metric = judgement.primary
+    if metric not in SCORED or metric == "validator":
+        return []
+    by, count = likelihood_yardstick(base_hash), judgement.prompts
+    sides = ((job.candidate.name, judgement.candidate_score), (job.champion.name, judgement.champion_score))
+    return [Score(name, metric, value, count, now, by) for name, value in sides if value is not None]
 
 
 def scores_of(job: contract.EvaluateJob, rows: Sequence[GateRow], now: datetime) -> list[Score]:

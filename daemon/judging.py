@@ -15,7 +15,15 @@ import structlog
 from sqlalchemy import Connection
 
 from daemon.config import Config, TaskConfig
-from daemon.evaluations import contender, evaluate_job, kl_of, scores_of, yardstick_of
+from daemon.evaluations import (
+    contender,
+    evaluate_job,
+    kl_of,
+    likelihoods_of,
+    scores_of,
+    yardstick_of,
+    yardstick_of_primary,
+)
 from daemon.evidence import gate_prompts, human_texts, set_prompts, train_pairs
 from daemon.failures import Failures
 from daemon.jobs import Crashed, Done, Jobs
@@ -154,9 +162,11 @@ class Judging:
             kl=kl_of(update),
             screened=result.screened,
         )
-        by = {"yardstick": job.yardstick} if judgement.primary == "validator" else {}
+        now, base = self._clock(), bench.candidate.base_hash
+        measured = yardstick_of_primary(judgement.primary, job, base)
+        by = {} if measured is None else {"yardstick": measured}
         judgement = replace(judgement, report={**judgement.report, **result.preferring, **by})
-        scores = () if result.screened else scores_of(job, rows, self._clock())
+        scores = [] if result.screened else scores_of(job, rows, now) + likelihoods_of(judgement, job, base, now)
         self._apply(update, judgement, scores, job.champion.name)
         if not result.screened:
             self._failures.judged(task, one_row_each(rows), str(update.candidate), job.champion.name)

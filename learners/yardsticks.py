@@ -4,6 +4,11 @@ A validator's yardstick is its name, its settings and what is in the files that 
 as one left out, and one that says `scores=False` (how long a service may take) is no part of it. For the golden file
 and the retention set it is the prompts that were read, with their targets, and how answers are compared with these.
 
+The likelihood of human texts is a mean over tokens, and what a token is the base says: its yardstick is the base. Which
+texts were read is no part of it, as the gate's prompts are none of a validator's, though it matters more here: some
+texts are likelier than others whoever says them. What a judge or the win-rate head says is of two adapters, not of one:
+there is no score of it (`SCORED`).
+
 A score of before yardsticks were kept counts as measured by the first that is known of its task and metric: were it
 comparable with nothing, the trend of every task would be gone with an update of adaptd, and most validators never
 change. Where one was changed before there was a known yardstick that stays, such a score is still mixed with others.
@@ -25,6 +30,7 @@ from learners.validators import validator
 from storage.records import Score
 from storage.records.settings import Settings
 
+SCORED = ("validator", "nll", "nll_chosen")  # primaries by which an adapter has a score of its own; the first counts
 LENGTH = 12  # hexadecimal figures: a task sees few yardsticks in its life
 
 
@@ -42,6 +48,11 @@ def set_yardstick(items: Iterable[tuple[str, str]], compared: object = None) -> 
     return _short([sorted(items), compared])
 
 
+def likelihood_yardstick(base_hash: str) -> str:
+    """Of how likely an adapter on that base finds texts."""
+    return _short(["likelihood", base_hash])
+
+
 def known(scores: Sequence[Score]) -> list[Score]:
     """The scores, each with the yardstick that it counts as; None where no score of its metric has one."""
     newest_first = sorted(scores, key=lambda one: one.at, reverse=True)
@@ -54,6 +65,20 @@ def comparable(scores: Sequence[Score]) -> list[Score]:
     found = known(scores)
     newest = {one.metric: one.yardstick for one in sorted(found, key=lambda one: one.at)}
     return [one for one in found if one.yardstick == newest[one.metric]]
+
+
+def main_metric(scores: Iterable[Score]) -> str | None:
+    """By what the adapters of one task are told apart: of those in the newest judging, the first of `SCORED`."""
+    mine = [one for one in scores if one.metric in SCORED]
+    newest = max((one.at for one in mine), default=None)
+    return min((one.metric for one in mine if one.at == newest), key=SCORED.index, default=None)
+
+
+def main_scores(scores: Iterable[Score]) -> list[Score]:
+    """Those of one task by its `main_metric`, in their order."""
+    found = list(scores)
+    metric = main_metric(found)
+    return [one for one in found if one.metric == metric]
 
 
 def _deciding(chosen: Settings) -> dict[str, Any]:

@@ -118,6 +118,12 @@ def list_updates(tx: Connection, task: str | None = None, limit: int = 100) -> l
     return [_update(row) for row in tx.execute(query if task is None else query.where(updates.c.task == task))]
 
 
+def states_of_candidates(tx: Connection, task: str) -> dict[str, UpdateState]:
+    """Of every update of the task that has a candidate, by the candidate's name."""
+    query = select(updates.c.candidate, updates.c.state).where(updates.c.task == task, updates.c.candidate.is_not(None))
+    return {row.candidate: row.state for row in tx.execute(query.order_by(updates.c.update_id))}
+
+
 def unfinished_updates(tx: Connection) -> list[Update]:
     """All that may still come to something, of every task, oldest first."""
     query = select(updates).where(updates.c.state.in_(sorted(_UNFINISHED))).order_by(updates.c.update_id)

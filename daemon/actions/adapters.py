@@ -9,16 +9,18 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from daemon.actions.context import Context
-from daemon.actions.trends import KEPT_METRICS
 from daemon.errors import Denied, NotFound
-from learners.yardsticks import comparable, known
+from learners.yardsticks import SCORED, comparable, known, main_scores
 from storage import decisions, registry, reservations, updates
 from storage.errors import ArtifactCorrupt, UnknownAdapter
 from storage.records import Adapter, Decision, Origin
 
 
 class AdapterView(BaseModel):
-    """`score` is in [0, 1], measured by `yardstick` (null: not known); `comparable`: that is the newest of its task."""
+    """`score` is in [0, 1], by `metric` and measured by `yardstick` (null: not known).
+
+    `comparable`: both are the newest of its task.
+    """
 
     name: str
     task: str
@@ -27,11 +29,12 @@ class AdapterView(BaseModel):
     update_id: int | None
     created_at: datetime
     score: float | None
+    metric: str | None = None
     yardstick: str | None = None
     comparable: bool = True
 
 
-_MEASURED = frozenset({"score", "yardstick", "comparable"})
+_MEASURED = frozenset({"score", "metric", "yardstick", "comparable"})
 
 
 class AdapterDetail(AdapterView):
@@ -117,13 +120,17 @@ def _known(tx: Connection, name: str) -> Adapter:
 
 
 def _view(tx: Connection, adapter: Adapter) -> AdapterView:
-    scores = [score for score in known(updates.scores(tx, adapter.task)) if score.metric not in KEPT_METRICS]
-    measured = next((score for score in scores if score.adapter == adapter.name), None)
+    scores = known(updates.scores(tx, adapter.task))
+    main = main_scores(scores)
+    mine = {score.metric: score for score in scores if score.adapter == adapter.name}
+    by = [main[0].metric, *SCORED] if main else []  # by another metric than the newest rather than by none
+    measured = next((mine[metric] for metric in by if metric in mine), None)
     plain = {name: getattr(adapter, name) for name in AdapterView.model_fields if name not in _MEASURED}
     if measured is None:
         return AdapterView(**plain, score=None)
-    like = measured in comparable(scores)
-    return AdapterView(**plain, score=measured.value, yardstick=measured.yardstick, comparable=like)
+    like = measured in comparable(main)
+    told = {"metric": measured.metric, "yardstick": measured.yardstick, "comparable": like}
+    return AdapterView(**plain, score=measured.value, **told)
 
 
 def _detail(tx: Connection, adapter: Adapter) -> AdapterDetail:

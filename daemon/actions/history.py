@@ -18,14 +18,15 @@ from sqlalchemy import Connection
 
 from consumers.rewards import reward
 from daemon.actions.context import Context
-from daemon.actions.trends import KEPT_METRICS, TrendStatus, read_trends
+from daemon.actions.participation import Part, parts_of, phases_of
+from daemon.actions.trends import TrendStatus, read_trends
 from daemon.actions.updates import UpdateView
 from daemon.errors import NotFound
 from learners.curves import PhaseCurve, curves_of
 from learners.errors import LearnerError
 from learners.job_files import read_progress
 from learners.tracker import score_interval
-from learners.yardsticks import comparable, known
+from learners.yardsticks import SCORED, comparable, known, likelihood_yardstick
 from storage import buffer, registry, reservations, updates
 from storage.records import Adapter, Job, Score, Update
 
@@ -36,9 +37,11 @@ PERCENTILES = 20  # quantiles at every 5 %
 
 
 class VersionPoint(BaseModel):
-    """One adapter's score in [0, 1] with its 95 % interval, on `count` prompts; `fate` is its update's state.
+    """One adapter's score in [0, 1] by one metric, with its 95 % interval, on `count` prompts.
 
-    Scores of one metric and one `yardstick` can be compared; null is not known. `comparable`: with the newest scores.
+    `fate` is `base`, `promoted` for whoever reigns or has reigned, else its update's state; `champion` is the one in
+    service. Scores of one metric and one `yardstick` can be compared; null is not known. `comparable`: with the
+    newest scores.
     """
 
     adapter: str
@@ -63,7 +66,11 @@ class Stage(BaseModel):
 
 
 class UpdatePoint(BaseModel):
-    """One update: what went in, what was on, and by how much its candidate differed from the champion, in [-1, 1]."""
+    """One update: what went in, and by how much its candidate differed from the champion, in [-1, 1].
+
+    `learners` are the switches as they stood; `parts` is what became of each: `took part`, `idle` (on, with nothing to
+    do), `off`, or `unknown` where the update has no report of it.
+    """
 
     update_id: int
     state: str
@@ -72,6 +79,7 @@ class UpdatePoint(BaseModel):
     batch_size: int
     pool_size: int
     learners: dict[str, bool | str]
+    parts: dict[str, Part]
     stages: list[Stage]
     metric: str | None = None
     difference: float | None = None
@@ -119,6 +127,7 @@ class UpdateHistory(UpdateView):
     phases: list[PhaseHistory]
     rewards: list[int]
     learners: dict[str, bool | str]
+    parts: dict[str, Part]
     metric: str | None
     champion_score: float | None
     candidate_score: float | None
@@ -142,6 +151,7 @@ def update_history(context: Context, update_id: int) -> UpdateHistory:
         phases=_phases(update, _curves(context, update, jobs)),
         rewards=context.store.read(lambda tx: _rewards_of(context, tx, update)),
         learners=update.report.get("learners", {}),
+        parts=parts_of(update.report),
         metric=verdict.get("primary"),
         champion_score=verdict.get("champion_score"),
         candidate_score=verdict.get("candidate_score"),
@@ -166,44 +176,59 @@ def _task(context: Context, tx: Connection, task: str) -> TaskHistory:
 
 
 def _versions(tx: Connection, task: str, adapters: Sequence[Adapter], found: Sequence[Update]) -> list[VersionPoint]:
-    """By the validator's scores where there are some, else by what the gate read."""
-    measured = [score for score in known(updates.scores(tx, task)) if score.metric not in KEPT_METRICS]
-    measured = measured or known(_judged(found))
-    scores, newest = {score.adapter: score for score in measured}, comparable(measured)
-    fates = {update.candidate: update.state for update in found}
-    lines = {line.champion for line in registry.list_lines(tx)}
-    points = []
-    for adapter in [one for one in adapters if one.name in scores]:
-        score = scores[adapter.name]
-        low, high = score_interval(score.value, score.count)
-        points.append(
-            VersionPoint(
-                adapter=adapter.name,
-                version=adapter.version,
-                fate="base" if adapter.update_id is None else fates.get(adapter.name, adapter.state),
-                base=adapter.base_hash[:8],
-                champion=adapter.name in lines,
-                metric=score.metric,
-                score=score.value,
-                low=low,
-                high=high,
-                count=score.count,
-                yardstick=score.yardstick,
-                comparable=score in newest,
-            )
-        )
-    return points
+    """Of each adapter what was kept of it; by a metric that none was kept of, what the gate said of it."""
+    kept = [score for score in known(updates.scores(tx, task)) if score.metric in SCORED]
+    has = {(score.adapter, score.metric) for score in kept}
+    by_name = {adapter.name: adapter for adapter in adapters}
+    measured = known([*kept, *(one for one in _judged(found, by_name) if (one.adapter, one.metric) not in has)])
+    newest, fates, line = comparable(measured), _fates(tx, task, adapters), registry.serving_line(tx, task)
+    in_service = line.champion if line else None
+    places = {adapter.name: place for place, adapter in enumerate(adapters)}
+    return [
+        _point(score, by_name[score.adapter], fates, score.adapter == in_service, score in newest)
+        for score in sorted(measured, key=lambda one: (SCORED.index(one.metric), places[one.adapter]))
+    ]
 
 
-def _judged(found: Sequence[Update]) -> list[Score]:
-    """What the gate read of each adapter last, where no validator scores."""
-    scores: dict[str, Score] = {}
+def _point(score: Score, adapter: Adapter, fates: Mapping[str, str], champion: bool, comparable: bool) -> VersionPoint:
+    low, high = score_interval(score.value, score.count)
+    return VersionPoint(
+        adapter=adapter.name,
+        version=adapter.version,
+        fate=fates[adapter.name],
+        base=adapter.base_hash[:8],
+        champion=champion,
+        metric=score.metric,
+        score=score.value,
+        low=low,
+        high=high,
+        count=score.count,
+        yardstick=score.yardstick,
+        comparable=comparable,
+    )
+
+
+def _fates(tx: Connection, task: str, adapters: Sequence[Adapter]) -> dict[str, str]:
+    """Whoever reigned was promoted, by the gate or by hand, however long ago."""
+    reigned = {name for base in {one.base_hash for one in adapters} for name in registry.reigned(tx, task, base)}
+    states: Mapping[str, str] = updates.states_of_candidates(tx, task)
+    made = {one.name: "promoted" if one.name in reigned else states.get(one.name, one.state) for one in adapters}
+    return made | {one.name: "base" for one in adapters if one.update_id is None}
+
+
+def _judged(found: Sequence[Update], adapters: Mapping[str, Adapter]) -> list[Score]:
+    """What the gate said of each adapter last, where that is a score of its own: reports of before such were kept."""
+    scores: dict[tuple[str, str], Score] = {}
     for update in found:
         verdict = update.report.get("verdict", {})
+        metric = verdict.get("primary")
         for name, key in ((update.champion, "champion_score"), (update.candidate, "candidate_score")):
-            if name and verdict.get("primary") and verdict.get(key) is not None:
-                metric, value, count = str(verdict["primary"]), float(verdict[key]), int(verdict["prompts"])
-                scores[name] = Score(name, metric, value, count, update.changed_at, verdict.get("yardstick"))
+            told = metric in SCORED and verdict.get(key) is not None and not verdict.get("screened")
+            if told and name is not None and name in adapters:
+                by = verdict.get("yardstick")
+                by = by if metric == "validator" else likelihood_yardstick(adapters[name].base_hash)
+                value, count = float(verdict[key]), int(verdict["prompts"])
+                scores[name, metric] = Score(name, metric, value, count, update.changed_at, by)
     return list(scores.values())
 
 
@@ -218,6 +243,7 @@ def _update_point(update: Update) -> UpdatePoint:
         batch_size=update.batch_size,
         pool_size=update.pool_size,
         learners=update.report.get("learners", {}),
+        parts=parts_of(update.report),
         stages=_merged([_stages(phase) for phase in _told(update)]),
         metric=verdict.get("primary"),
         difference=verdict.get("difference"),
@@ -278,9 +304,7 @@ def _phases(update: Update, curves: Sequence[PhaseCurve]) -> list[PhaseHistory]:
 
 
 def _told(update: Update) -> list[Mapping[str, Any]]:
-    """The phases in the result; one of an earlier version is its own only phase."""
-    training = update.report.get("training", {})
-    return list(training["phases"]) if "phases" in training else [training] if "method" in training else []
+    return phases_of(update.report.get("training", {}))
 
 
 def _stages(phase: Mapping[str, Any]) -> list[Stage]:

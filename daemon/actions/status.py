@@ -11,14 +11,14 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from daemon.actions.context import Context
-from daemon.actions.trends import KEPT_METRICS, TrendStatus, read_trends
+from daemon.actions.trends import TrendStatus, read_trends
 from daemon.actions.tuning import settings_in_words
 from daemon.config import ANY_TASK, TaskConfig
 from daemon.jobs import JOBS
 from daemon.power import power_now
 from learners.errors import LearnerError
 from learners.job_files import last_progress
-from learners.yardsticks import comparable, known
+from learners.yardsticks import comparable, known, main_scores
 from storage import buffer, failures, intake, registry, updates
 from storage.records import FAILURE_STATES, Line, Score, Update, UpdateState
 
@@ -51,7 +51,8 @@ class SourceStatus(BaseModel):
 
 
 class ChampionStatus(BaseModel):
-    """`score` in [0, 1] is by the newest yardstick; null where it was measured by an earlier one, or not at all."""
+    """`score` in [0, 1] is by the newest yardstick of the task's main metric; null where it was measured by an earlier
+    one, or not at all."""
 
     adapter: str
     since: datetime
@@ -212,7 +213,7 @@ def _task(context: Context, tx: Connection, task: str, in_force: TaskConfig | No
         champion=_champion(
             context,
             registry.serving_line(tx, task),
-            {s.adapter: s.value for s in newest if s.metric not in KEPT_METRICS},
+            {score.adapter: score.value for score in main_scores(newest)},
         ),
         batch=decision
         and BatchStatus(have=decision.have, need=decision.need, state=decision.state, reason=decision.reason),

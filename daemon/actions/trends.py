@@ -9,11 +9,10 @@ from consumers.rewards import reward
 from daemon.actions.context import Context
 from learners.batching import in_order
 from learners.tracker import Trend, reward_trend, trend_of
-from learners.yardsticks import comparable
+from learners.yardsticks import comparable, main_scores
 from storage import buffer, registry, updates
 
 RECENT_SIGNALS = 200
-KEPT_METRICS = frozenset({"golden", "retention"})  # what must be kept, not what an adapter is for
 
 
 class TrendView(BaseModel):
@@ -47,13 +46,13 @@ def p_in_words(p: float) -> str:
 
 
 def _scores(tx: Connection, task: str) -> list[float]:
-    """By version, of the newest line: scores of two bases make no trend, nor do those of two validators."""
+    """By version, of the newest line: scores of two bases make no trend, nor do those of two validators,
+    nor of a validator and of likelihood."""
     line = registry.line_of(tx, task)
     if line is None:
         return []
     reigned = registry.reigned(tx, task, line.base_hash)
-    found = [score for score in comparable(updates.scores(tx, task)) if score.metric not in KEPT_METRICS]
-    return [score.value for score in found if score.adapter in reigned]
+    return [score.value for score in comparable(main_scores(updates.scores(tx, task))) if score.adapter in reigned]
 
 
 def _view(trend: Trend) -> TrendView:

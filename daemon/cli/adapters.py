@@ -38,7 +38,7 @@ def list_(
         table.add_row(one["name"], one["state"], score, one["parent"] or "-", update, one["created_at"][:19])
     out.print(table)
     if not all(one["comparable"] for one in found):
-        out.print("* by an earlier validator: not to be compared with the newest scores of its task")
+        out.print("* by an earlier validator or another measure: not to be compared with the newest scores of its task")
 
 
 @app.command()

@@ -330,8 +330,10 @@ ADAPTER_SCORE = Metric(
     "adapter_score",
     "gauge",
     "Adapters",
-    "Score of an adapter at its last judging, 0 to 1; of the champion and the newest ten versions, as far as they were "
-    "measured by the newest yardstick: scores of a validator that was changed are not there.",
+    "Score of an adapter at its last judging, 0 to 1, by validator, nll, nll_chosen, golden or retention; of the "
+    "champion and the newest ten versions, as far as they were measured by the newest yardstick: scores of a validator "
+    "that was changed, and likelihoods on another base, are not there. Nor is what a judge or the win-rate head said, "
+    "which compare two adapters.",
     "Does it get better from version to version?",
     ("task", "adapter", "metric"),
 )

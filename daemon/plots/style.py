@@ -35,6 +35,15 @@ FATES = {
 }
 OTHER_FATE = ("P", GREEN, "other")
 
+METRICS = {
+    "validator": "validator's score",
+    "nll": "likelihood of human texts",
+    "nll_chosen": "likelihood of chosen answers",
+    "win_rate": "win rate of the head",
+    "judge": "win rate of the judge",
+}
+RELATIVE = ("win_rate", "judge")  # of two adapters: no score of one
+
 _LOOK = {
     "font.size": 9.5,
     "axes.titlesize": 11,
@@ -66,7 +75,8 @@ def sheet(rows: Sequence[float], title: str, subtitle: str, *, columns: int = 1,
     )
     axes = figure.subplots(len(rows), columns, gridspec_kw={"height_ratios": list(rows)}, squeeze=False)
     wrapped = fill(subtitle, SUBTITLE_COLUMNS)
-    figure.suptitle(f"{title}\n", x=0.012, ha="left", fontsize=14, fontweight="bold")
+    room = "\n" * (1 + wrapped.count("\n"))
+    figure.suptitle(f"{title}{room}", x=0.012, ha="left", fontsize=14, fontweight="bold")
     figure.text(0.012, 1 - 0.50 / figure.get_size_inches()[1], wrapped, ha="left", va="top", color=GREY, fontsize=8.5)
     return figure, axes
 
@@ -79,6 +89,11 @@ def points_axis(axis: Any, label: str) -> None:
 
 def whole_numbers(axis: Any) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=20, min_n_ticks=1))
+
+
+def mark_size(count: int, most: float) -> float:
+    """In points, so that `count` marks on the width of a sheet do not touch, down to what can still be seen."""
+    return min(most, max(2.2, 360 / max(1, count)))
 
 
 def nothing(axis: Any, words: str) -> None:

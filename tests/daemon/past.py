@@ -12,8 +12,10 @@ from daemon.actions.context import Context
 from daemon.config import Config
 from storage import registry, updates
 from storage.artifacts import Artifacts
-from storage.records import Adapter, Score, Signal
+from storage.records import Adapter, Score, Signal, codec
 from storage.store import Store
+from storage.tables import score
+from storage.tables import updates as rows
 from tests.storage.makers import NOW, example, insert, keep, later, rating
 
 TASK = "erd"
@@ -46,7 +48,8 @@ def report(number: int) -> dict[str, Any]:
         "champion_score": 0.5,
         "candidate_score": 0.5 + 0.05 * number,
     }
-    training = {"phases": [phase], "seconds": {"train": 3.2, "total": 4.0}}
+    did = {"curriculum": {"did": ["three stages"], "numbers": {"noise": 0.1, "left_out": 1.0}}}
+    training = {"phases": [phase], "seconds": {"train": 3.2, "total": 4.0}, "learners": did if number > 2 else {}}
     learners = {"curriculum": number > 2, "preference": "auto"}
     return {"batch": [[f"i{number}", 1]], "learners": learners, "training": training, "verdict": verdict}
 
@@ -98,3 +101,44 @@ def change_validator(store: Store) -> None:
         updates.save_scores(tx, [Score(name, "validator", 0.3, 60, later(1000), "new") for name in again])
 
     store.write(measure)
+
+
+def use_likelihood(store: Store) -> None:
+    """The validator was taken away: two champions and the held candidate were measured by likelihood since."""
+    worth = {2: 0.6, 4: 0.7, 5: 0.65}
+    new = [Score(f"{TASK}@v{at}", "nll", value, 60, later(1000), "base a") for at, value in worth.items()]
+    store.write(lambda tx: updates.save_scores(tx, new))
+
+
+def rebase(store: Store, *, served: bool) -> None:
+    """A line on another base: its bare base and, where that is `served`, a champion of its own."""
+    store.write(lambda tx: _rebase(tx, served=served))
+
+
+def _rebase(tx: Connection, *, served: bool) -> None:
+    line = registry.ensure_line(tx, TASK, "b" * 64, later(700))
+    updates.save_scores(tx, [Score(line.champion, "validator", 0.5, 60, later(700))])
+    if served:
+        name, version = f"{TASK}@v7", 7
+        registry.add_candidate(
+            tx, Adapter(name, TASK, version, "b" * 64, line.champion, 5, later(710), "candidate", directory="erd/v7")
+        )
+        updates.save_scores(tx, [Score(name, "validator", 0.6, 60, later(710))])
+        registry.promote(tx, TASK, name, line.champion, later(710))
+
+
+def judge_by(store: Store, primary: str) -> None:
+    """Nothing was ever saved of the adapters but what the reports say: read by that primary."""
+
+    def change(tx: Connection) -> None:
+        tx.execute(score.delete())
+        for update in updates.list_updates(tx, TASK):
+            if verdict := update.report.get("verdict"):
+                report = {**update.report, "verdict": {**verdict, "primary": primary}}
+                tx.execute(rows.update().where(rows.c.update_id == update.update_id).values(report=to_json(report)))
+
+    store.write(change)
+
+
+def to_json(report: dict[str, Any]) -> str:
+    return codec.to_json(report).decode()

@@ -10,14 +10,14 @@ import pytest
 from consumers.cleaning import prompt_key
 from daemon.config import Config, TaskConfig, load
 from daemon.doctor.gate import check_gate
-from daemon.evaluations import contender, evaluate_job, kl_of, scores_of
+from daemon.evaluations import contender, evaluate_job, kl_of, likelihoods_of, scores_of, yardstick_of_primary
 from daemon.evidence import set_prompts
 from daemon.leaks import every_key, gate_keys
 from daemon.power import power_now
-from learners.gate import Answer, GateRow
+from learners.gate import Answer, GateRow, Judgement
 from learners.job import EvaluateJob
 from learners.router import answer_key
-from learners.yardsticks import validator_yardstick
+from learners.yardsticks import likelihood_yardstick, validator_yardstick
 from storage import updates
 from storage.artifacts import Artifacts
 from storage.records import Adapter, Look, Update
@@ -160,3 +160,22 @@ def test_the_power_of_a_task_reads_the_spread_of_its_own_looks(store: Store) -> 
     power = store.read(lambda tx: power_now(tx, task))
     assert (power.measured, power.prompts) == (True, 0)
     assert power.spread == pytest.approx(0.1)
+
+
+def test_likelihoods_are_scores_by_their_base_and_what_compares_two_adapters_is_none(tmp_path: Path) -> None:
+    job = judged_by(tmp_path)
+    read = {"champion_score": 0.4, "candidate_score": 0.6}
+
+    def scores(primary: str, **changes: float | None) -> dict[str, float]:
+        found = Judgement("hold", "", primary, 60, 60, True, **{**read, **changes})  # type: ignore[arg-type]
+        kept = likelihoods_of(found, job, "a" * 64, NOW)
+        assert {(one.metric, one.count, one.yardstick) for one in kept} <= {
+            (primary, 60, likelihood_yardstick("a" * 64))
+        }
+        return {one.adapter: one.value for one in kept}
+
+    assert scores("nll") == scores("nll_chosen") == {"erd@v1": 0.6, "erd@v0": 0.4}
+    assert scores("nll", champion_score=None, candidate_score=None) == {}, "too little was read"
+    assert scores("judge") == scores("win_rate") == {}
+    assert scores("validator") == {}, "those are the mean of all its answers"
+    assert yardstick_of_primary("judge", job, "a" * 64) is None

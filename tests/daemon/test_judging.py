@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,9 +16,10 @@ from daemon.judging import EngineAt, Judging
 from learners import job as contract
 from learners.job_files import read_job, read_prompts, write_answers, write_result
 from learners.pairwise.head import MIN_PAIRS
+from learners.yardsticks import likelihood_yardstick
 from storage import decisions, failures, registry, updates
 from storage.artifacts import Artifacts
-from storage.records import Adapter, Example, Look, Message, Pair, Tally, Update, UpdateState
+from storage.records import Adapter, Example, Look, Message, Pair, Tally, Target, Update, UpdateState
 from storage.store import Store
 from tests.storage.makers import NOW, example, keep
 
@@ -95,9 +97,16 @@ class Bench:
     def crown(self, name: str) -> None:
         self.store.write(lambda tx: registry.set_champion(tx, "erd", name, NOW, "by hand"))
 
-    def fill(self, count: int, first: int = 0) -> None:
+    def fill(self, count: int, first: int = 0, target: str | None = None) -> None:
+        written = None if target is None else Target(target, 1.0, NOW, None)
         asked = [
-            example(f"g{at}", messages=(Message("user", f"Draw Thing{at}"),), user_id=f"u{at}", users=(f"u{at}",))
+            example(
+                f"g{at}",
+                messages=(Message("user", f"Draw Thing{at}"),),
+                user_id=f"u{at}",
+                users=(f"u{at}",),
+                demonstration=written,
+            )
             for at in range(first, first + count)
         ]
         self.store.write(lambda tx: keep(tx, *asked, fold="gate"))
@@ -283,3 +292,30 @@ def with_pair(number: int, prompt: str) -> Example:
     pairs = (Pair("better", "worse", False, NOW, user),)
     asked = (Message("user", prompt),)
     return example(f"p{number}", messages=asked, scalar=None, pairs=pairs, user_id=user, users=(user,))
+
+
+def test_without_a_validator_what_the_gate_read_of_human_texts_is_the_score_of_both(
+    store: Store, tmp_path: Path
+) -> None:
+    bench = Bench(store, tmp_path)
+    bench.config = Config.model_validate({"gate": {"retention": "off"}, "tasks": {"erd": {}}})
+    bench.fill(PROMPTS, target="Shop with Item")
+    likely = bench.worker._answer
+
+    def answer(prompt: contract.Prompt) -> contract.AnswerPair:
+        sides = {"candidate": math.log(1 / 0.6), "champion": math.log(1 / 0.5)}
+        found = likely(prompt)
+        changed = {
+            side: getattr(found, side).model_copy(update={"score": None, "nll_per_token": nll})
+            for side, nll in sides.items()
+        }
+        return found.model_copy(update={"target": prompt.target, **changed})
+
+    bench.worker._answer = answer  # type: ignore[method-assign]
+    bench.step(2)
+    kept = {one.adapter: one for one in store.read(lambda tx: updates.scores(tx, "erd"))}
+    assert {one.metric for one in kept.values()} == {"nll"}
+    assert {name: one.value for name, one in kept.items()} == pytest.approx({"erd@v0": 0.5, "erd@v1": 0.6})
+    (look,) = bench.looks
+    assert {one.yardstick for one in kept.values()} == {look.report["yardstick"], likelihood_yardstick("base")}
+    assert (look.report["primary"], bench.now.state) == ("nll", "promoted")

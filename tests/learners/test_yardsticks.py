@@ -9,7 +9,15 @@ import pytest
 from pydantic import ValidationError
 
 from learners.validators import UnknownValidatorError
-from learners.yardsticks import comparable, known, set_yardstick, validator_yardstick
+from learners.yardsticks import (
+    comparable,
+    known,
+    likelihood_yardstick,
+    main_metric,
+    main_scores,
+    set_yardstick,
+    validator_yardstick,
+)
 from storage.records import Score
 from tests.storage.makers import NOW
 
@@ -77,3 +85,16 @@ def test_a_score_of_before_yardsticks_were_kept_counts_as_the_first_known() -> N
     assert [one.yardstick for one in known([score(2, 2, "b"), older, score(1, 1, "a")])] == ["b", "a", "a"]
     assert comparable([older, score(1, 1, "a"), score(2, 2, "b")]) == [score(2, 2, "b")]
     assert known([older, score(1, 1, "set", "golden")])[0].yardstick is None, "of another metric"
+
+
+def test_likelihoods_on_two_bases_have_two_yardsticks() -> None:
+    assert likelihood_yardstick("a" * 64) == likelihood_yardstick("a" * 64) != likelihood_yardstick("b" * 64)
+
+
+def test_adapters_are_told_apart_by_the_validator_else_by_the_likelihood_of_the_newest_judging() -> None:
+    both = [score(1, 1, None, "nll"), score(1, 1, None)]
+    assert main_metric(both) == "validator"
+    assert main_metric([*both, score(2, 2, None, "nll")]) == "nll", "the validator was taken away"
+    assert main_metric([score(1, 1, None, "golden"), score(1, 1, None, "retention")]) is None
+    kept = [*both, score(2, 2, None, "nll"), score(2, 3, None, "golden")]
+    assert main_scores(kept) == [both[0], kept[2]]

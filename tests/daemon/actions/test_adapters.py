@@ -12,7 +12,7 @@ from daemon.actions.status import status
 from storage import registry
 from storage.store import Store
 from tests.daemon.candidates import Bench
-from tests.daemon.past import TASK, change_validator, context_of, live_through
+from tests.daemon.past import TASK, change_validator, context_of, live_through, use_likelihood
 from tests.storage.makers import NOW
 
 
@@ -60,3 +60,17 @@ def test_a_score_by_an_earlier_validator_is_shown_and_said_to_be_one(store: Stor
     champion = status(context).tasks[TASK].champion
     assert champion is not None
     assert (champion.adapter, champion.score) == ("erd@v2", None), "not measured by the new validator yet"
+
+
+def test_without_a_validator_the_champion_and_every_adapter_have_the_likelihood_as_their_score(
+    store: Store, tmp_path: Path
+) -> None:
+    live_through(store)
+    use_likelihood(store)
+    context = context_of(store, tmp_path)
+    found = {one.name: (one.metric, one.score, one.comparable) for one in list_adapters(context, TASK)}
+    assert found["erd@v4"] == ("nll", 0.7, True)
+    assert found["erd@v1"] == ("validator", 0.55, False), "an older score by another measure rather than none"
+    task = status(context).tasks[TASK]
+    assert task.champion is not None
+    assert (task.champion.adapter, task.champion.score, task.trend.scores.count) == ("erd@v4", 0.7, 2)

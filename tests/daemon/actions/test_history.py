@@ -13,10 +13,12 @@ from daemon.errors import NotFound
 from daemon.material import timed_runs
 from learners.job import Progress
 from learners.job_files import append_progress
+from learners.yardsticks import likelihood_yardstick
 from storage import registry, reservations, updates
 from storage.records import Adapter
 from storage.store import Store
-from tests.daemon.past import FATES, TASK, change_validator, context_of, live_through
+from storage.tables import adapter as adapters
+from tests.daemon.past import FATES, TASK, change_validator, context_of, judge_by, live_through, rebase, use_likelihood
 from tests.storage.makers import NOW, example, keep
 
 
@@ -135,3 +137,52 @@ def test_a_trend_is_of_scores_by_the_newest_validator_alone(store: Store, tmp_pa
         (4, "new", True),
         (5, "new", True),
     ]
+
+
+@pytest.mark.parametrize(("served", "answers"), [(False, "erd@v4"), (True, "erd@v7")])
+def test_after_a_change_of_base_one_adapter_is_in_service_the_one_that_answers(
+    store: Store, tmp_path: Path, served: bool, answers: str
+) -> None:
+    live_through(store)
+    store.write(lambda tx: tx.execute(adapters.update().where(adapters.c.version == 4).values(directory="erd/v4")))
+    rebase(store, served=served)
+    found = task_history(context_of(store, tmp_path), TASK).versions
+    assert [one.adapter for one in found if one.champion] == [answers]
+
+
+def test_whoever_reigned_was_promoted_and_fates_are_known_however_many_updates_there_were_since(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live_through(store)
+    monkeypatch.setattr("daemon.actions.history.MOST_UPDATES", 1)
+    store.write(lambda tx: registry.set_champion(tx, TASK, "erd@v5", NOW, "by hand"))
+    found = task_history(context_of(store, tmp_path), TASK)
+    assert len(found.updates) == 1
+    fates = ["base", "promoted", "promoted", "rejected", "promoted", "promoted"]
+    assert [one.fate for one in found.versions] == fates
+
+
+def test_a_version_has_a_point_for_each_metric_and_each_metric_its_own_newest(store: Store, tmp_path: Path) -> None:
+    live_through(store)
+    use_likelihood(store)
+    found = task_history(context_of(store, tmp_path), TASK).versions
+    told = [(one.metric, one.version) for one in found]
+    assert told == [*(("validator", at) for at in range(6)), ("nll", 2), ("nll", 4), ("nll", 5)]
+    assert all(one.comparable for one in found)
+
+
+def test_likelihoods_of_before_they_were_kept_are_read_from_the_reports_and_win_rates_are_no_scores(
+    store: Store, tmp_path: Path
+) -> None:
+    live_through(store)
+    context = context_of(store, tmp_path)
+    judge_by(store, "nll")
+    found = task_history(context, TASK).versions
+    assert {one.metric for one in found} == {"nll"}
+    assert {one.yardstick for one in found} == {likelihood_yardstick("a" * 64)}
+    assert [one.version for one in found] == [0, 1, 2, 3, 4, 5]
+    for primary in ("judge", "win_rate"):
+        judge_by(store, primary)
+        again = task_history(context, TASK)
+        assert again.versions == []
+        assert again.updates[0].difference == pytest.approx(0.05), "a gain it is"
