@@ -13,11 +13,14 @@ from bench.learning.statistics import estimate
 
 
 def write_all(results: Results, folder: Path) -> None:
-    """Those that there is something to show in; matplotlib is loaded only then."""
+    """Those that there is something to show in; matplotlib is loaded only then. One without anything is taken away."""
     made = {"noise": _noise(results), "attacks": _attacks(results), "drift": _drift(results)}
     for name, lines in made.items():
+        path = folder / f"results_{name}.svg"
         if lines:
-            _draw(folder / f"results_{name}.svg", lines, *_LABELS[name])
+            _draw(path, lines, *_LABELS[name])
+        else:
+            path.unlink(missing_ok=True)
 
 
 _LABELS = {

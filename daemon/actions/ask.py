@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -103,15 +104,13 @@ def validator_scores(
     """What the task's validator says of the answers; None from where its time is over or its service is away."""
     if config.validator is None:
         return [None] * len(candidates)
-    validator = open_validator(config.validator.name, config.validator.settings)
     until, scores = time.monotonic() + limit_s, list[float | None]()
-    for example in candidates[:VALIDATED]:
-        if time.monotonic() > until:
-            break
-        try:
+    with suppress(ValidatorUnavailable):  # people can be asked without it
+        validator = open_validator(config.validator.name, config.validator.settings)
+        for example in candidates[:VALIDATED]:
+            if time.monotonic() > until:
+                break
             scores.append(validator.validate(asked_text(example), example.response or "").score)
-        except ValidatorUnavailable:
-            break  # people can be asked without it
     return scores + [None] * (len(candidates) - len(scores))
 
 

@@ -101,3 +101,10 @@ def test_without_a_validator_folds_are_drawn_by_asking_and_the_gate_gets_nothing
     told = (wire(f"r{name}", interaction_id=name, user_id=desk.example(name).user_id) for name in sorted(shown))
     desk.send(*told)
     assert {desk.folds()[name] for name in shown} == {"train"}
+
+
+def test_people_are_asked_without_a_validator_that_cannot_be_asked(desk: Desk, context: Context) -> None:
+    fill(desk)
+    settings = {"url": "http://127.0.0.1:9/score", "token_file": "gone"}
+    desk.config = Config.model_validate({"tasks": {"erd": {"validator": {"name": "http", "settings": settings}}}})
+    assert len(ask_people(context, "erd", 3).questions) == 3
