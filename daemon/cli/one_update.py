@@ -110,6 +110,8 @@ def _verdict(verdict: Plain) -> Iterator[str]:
 def _kept(kept: Plain) -> str:
     scores = f"{_points(kept['champion'])} -> {_points(kept['candidate'])} of 100 on {kept['items']} items"
     said = "no worse" if kept["passed"] else "not proven to be no worse"
+    if kept["champion"] < kept["margin"]:  # nothing can fall by so much
+        return f"{kept['name']}: {scores}; too little for any loss to show (margin {_points(kept['margin'])} points)"
     return f"{kept['name']}: {scores}, {said}; a loss of {_points(kept['margin'])} points would show"
 
 
