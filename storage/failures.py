@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Select, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, select
 
 from storage.bulk import chunks
 from storage.dialects.sqlite import insert
@@ -131,21 +131,23 @@ def tallies(tx: Connection, task: str) -> dict[str, dict[str, Tally]]:
 
     The gate reads sub-checks alone, so what it judged counts for kinds that begin with `check:`.
     """
-    rows = tx.execute(_TALLIES.where(failure_tally.c.task == task)).all()
-    return _added_up(rows, {row.kind for row in rows if row.kind != _ALL})
+    numbers = _numbers(tx, failure_tally.c.task == task)
+    return _added_up(numbers, {kind for _, _, kind in numbers if kind != _ALL})
 
 
 def tallies_of(tx: Connection, task: str, adapter: str, kinds: Collection[str]) -> dict[str, Tally]:
     """Of one adapter, as `tallies`; a kind is left out where none of its answers was judged."""
-    rows = tx.execute(_TALLIES.where(failure_tally.c.task == task, failure_tally.c.adapter == adapter)).all()
-    return {kind: found[adapter] for kind, found in _added_up(rows, kinds).items() if adapter in found}
+    numbers = _numbers(tx, failure_tally.c.task == task, failure_tally.c.adapter == adapter)
+    return {kind: found[adapter] for kind, found in _added_up(numbers, kinds).items() if adapter in found}
 
 
-_TALLIES = select(failure_tally.c.adapter, failure_tally.c.source, failure_tally.c.kind, failure_tally.c.number)
+def _numbers(tx: Connection, *where: ColumnElement[bool]) -> dict[tuple[str, str, str], int]:
+    """By adapter, source and kind."""
+    query = select(failure_tally.c.adapter, failure_tally.c.source, failure_tally.c.kind, failure_tally.c.number)
+    return {(adapter, source, kind): number for adapter, source, kind, number in tx.execute(query.where(*where))}
 
 
-def _added_up(rows: Iterable[Row[Any]], kinds: Iterable[str]) -> dict[str, dict[str, Tally]]:
-    numbers = {(row.adapter, row.source, row.kind): row.number for row in rows}
+def _added_up(numbers: Mapping[tuple[str, str, str], int], kinds: Iterable[str]) -> dict[str, dict[str, Tally]]:
     judged = {(adapter, source): number for (adapter, source, kind), number in numbers.items() if kind == _ALL}
     found: dict[str, dict[str, Tally]] = {}
     for kind in sorted(kinds):

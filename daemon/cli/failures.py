@@ -61,7 +61,7 @@ def _print_kinds(found: dict[str, Any]) -> None:
     if not found["kinds"]:
         out.print("nothing was found to fail yet: answers are examined once they have feedback")
         return
-    table = Table("kind", "an answer of it", "state", "examples", "of champion's", "since", "last seen", box=None)
+    table = Table("kind", "an answer of it", "state", "examples", "champion fails", "since", "last seen", box=None)
     for one in found["kinds"]:
         seen = (age_in_words(one["age_s"]), age_in_words(one["last_seen_age_s"]))
         table.add_row(one["kind"], one["words"], one["state"], str(one["count"]), _share(one), *seen)

@@ -90,7 +90,7 @@ def test_texts_are_shown_on_request_in_a_line_each_and_told_to_no_log(store: Sto
     asked = (Message("user", "Draw\n\x1b[31ma secret  shop."),)
     failing(store, "a", 1, "check:keys", messages=asked, response="x" * 9999)
     with capture_logs() as logged:
-        (shown,) = list_failures(context, "erd", "check:keys", texts=True).examples or ()
+        (shown,) = list_failures(context, "erd", "check:keys", texts=True).examples or []
     assert shown.prompt == "Draw [31ma secret shop."
     assert shown.answer == "x" * (LONGEST - 1) + "…"
     assert "secret" not in repr(logged)
