@@ -104,6 +104,22 @@ def kinds_of(example: Example, validated: Validated | None, rewards: RewardSetti
     return tuple(found)
 
 
+def in_words(kind: str, clusters: int) -> str:
+    """What an answer of that kind does wrong, for people; `clusters` is how many of prompts the task has."""
+    if kind.startswith(CHECK):
+        return f"fails the sub-check {kind.removeprefix(CHECK)}"
+    if kind.startswith(PROMPTS):
+        return f"fails, and its prompt is of cluster {kind.removeprefix(PROMPTS)} of {clusters}"
+    return _FEEDBACK_WORDS.get(kind, kind)
+
+
+_FEEDBACK_WORDS = {
+    f"{FEEDBACK}score": "was rated badly",
+    f"{FEEDBACK}correction": "was changed by somebody",
+    f"{FEEDBACK}preference": "another answer was preferred",
+}
+
+
 def failed_checks(answers: Iterable[Mapping[str, bool]]) -> tuple[Mapping[str, int], int]:
     """How many of the gate's answers, each with its sub-checks, failed in each kind, and how many there are."""
     judged = [checks for checks in answers if checks]

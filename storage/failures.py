@@ -5,20 +5,21 @@ What a failure is, and when one counts as fixed, is a policy of the learners; th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, select
 
 from storage.bulk import chunks
 from storage.dialects.sqlite import insert
-from storage.records import Diagnosis, Failure, Tally, codec
+from storage.records import Diagnosis, Example, Failure, Tally, codec
 from storage.tables import diagnosis, example, failure, failure_tally
 
 Source = Literal["feedback", "gate"]
 _ALL = ""  # stands among the kinds of a tally for all that were judged
+SEARCHED = 10_000  # of the newest examples, for those that fail in one kind: no index has kinds
 
 
 def list_failures(tx: Connection, task: str) -> list[Failure]:
@@ -55,6 +56,28 @@ def _diagnoses(tx: Connection, task: str, interactions: Collection[str]) -> list
         for some in chunks(interactions)
         for row in tx.execute(query.where(example.c.interaction_id.in_(some)))
     ]
+
+
+def newest_failing(tx: Connection, task: str, kind: str, limit: int, searched: int = SEARCHED) -> list[Example]:
+    """Those of the newest `searched` of the train fold that were found to fail in this kind, the newest first.
+
+    Only the train fold is examined. What was withdrawn since is left out.
+    """
+    ids = tx.execute(_failing(task, kind, limit, searched)).scalars().all()
+    rows = tx.execute(select(example.c.id, example.c.record).where(example.c.id.in_(ids))).all()
+    records = {row.id: row.record for row in rows}
+    return [codec.from_json(Example, records[each]) for each in ids]
+
+
+def _failing(task: str, kind: str, limit: int, searched: int) -> Select[Any]:
+    """Their numbers alone: read from the index of examples, and a diagnosis for each that is looked at."""
+    c = example.c
+    standing = (c.revision.is_not(None), c.joined.is_(True), c.withdrawn.is_(False))
+    newest = select(c.id, c.effective_at).where(c.task == task, c.fold == "train", *standing)
+    some = newest.order_by(c.effective_at.desc(), c.id.desc()).limit(searched).subquery()
+    query = select(some.c.id).join(diagnosis, diagnosis.c.example_id == some.c.id)
+    query = query.where(func.instr(diagnosis.c.kinds, codec.to_json(kind).decode()) > 0)  # quoted, so that it is whole
+    return query.order_by(some.c.effective_at.desc(), some.c.id.desc()).limit(limit)
 
 
 def save_diagnoses(tx: Connection, task: str, found: Sequence[Diagnosis]) -> None:
@@ -108,14 +131,29 @@ def tallies(tx: Connection, task: str) -> dict[str, dict[str, Tally]]:
 
     The gate reads sub-checks alone, so what it judged counts for kinds that begin with `check:`.
     """
+    numbers = _numbers(tx, failure_tally.c.task == task)
+    return _added_up(numbers, {kind for _, _, kind in numbers if kind != _ALL})
+
+
+def tallies_of(tx: Connection, task: str, adapter: str, kinds: Collection[str]) -> dict[str, Tally]:
+    """Of one adapter, as `tallies`; a kind is left out where none of its answers was judged."""
+    numbers = _numbers(tx, failure_tally.c.task == task, failure_tally.c.adapter == adapter)
+    return {kind: found[adapter] for kind, found in _added_up(numbers, kinds).items() if adapter in found}
+
+
+def _numbers(tx: Connection, *where: ColumnElement[bool]) -> dict[tuple[str, str, str], int]:
+    """By adapter, source and kind."""
     query = select(failure_tally.c.adapter, failure_tally.c.source, failure_tally.c.kind, failure_tally.c.number)
-    rows = tx.execute(query.where(failure_tally.c.task == task)).all()
-    judged = {(adapter, source): number for adapter, source, kind, number in rows if kind == _ALL}
-    failed = {(adapter, source, kind): number for adapter, source, kind, number in rows if kind != _ALL}
+    return {(adapter, source, kind): number for adapter, source, kind, number in tx.execute(query.where(*where))}
+
+
+def _added_up(numbers: Mapping[tuple[str, str, str], int], kinds: Iterable[str]) -> dict[str, dict[str, Tally]]:
+    judged = {(adapter, source): number for (adapter, source, kind), number in numbers.items() if kind == _ALL}
     found: dict[str, dict[str, Tally]] = {}
-    for kind in sorted({kind for _, _, kind in failed}):
+    for kind in sorted(kinds):
         mine = found.setdefault(kind, {})
         for (adapter, source), number in judged.items():
             if source == "feedback" or kind.startswith("check:"):
-                mine[adapter] = mine.get(adapter, Tally()) + Tally(failed.get((adapter, source, kind), 0), number)
+                tally = Tally(numbers.get((adapter, source, kind), 0), number)
+                mine[adapter] = mine.get(adapter, Tally()) + tally
     return found

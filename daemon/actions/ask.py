@@ -1,9 +1,9 @@
 """`adaptd ask`, `GET /v1/ask`: the unlabelled answers whose judgement would teach most, shown to people who will judge.
 
-This is the one place that shows what users wrote; it is written to no log. Who is asked about is marked in the store
-(`storage.asked`): what people say of these answers is learned like all feedback, and counted apart where means are
-drawn, since they were chosen for being hard. Asking changes nothing else. Questions come from the train fold alone: the
-gate's answers are not looked at.
+This and `daemon.actions.failures` alone show what users wrote; it is written to no log. Who is asked about is marked in
+the store (`storage.asked`): what people say of these answers is learned like all feedback, and counted apart where
+means are drawn, since they were chosen for being hard. Asking changes nothing else. Questions come from the train fold
+alone: the gate's answers are not looked at.
 """
 
 from __future__ import annotations

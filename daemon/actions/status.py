@@ -224,7 +224,7 @@ def _task(context: Context, tx: Connection, task: str, in_force: TaskConfig | No
         scores=[_score(one, comparable=one in newest) for one in scores],
         trend=read_trends(context, tx, task),
         gate=_gate(tx, in_force) if in_force and in_force.gate.enabled else None,
-        failures=_failures(context, tx, task),
+        failures=failures_now(context, tx, task),
     )
 
 
@@ -244,7 +244,7 @@ def _gate(tx: Connection, task: TaskConfig) -> GateStatus:
     )
 
 
-def _failures(context: Context, tx: Connection, task: str) -> list[FailureStatus]:
+def failures_now(context: Context, tx: Connection, task: str) -> list[FailureStatus]:
     """What needs looking at first: by state, then the most frequent."""
     found = failures.list_failures(tx, task)
     now = context.clock()

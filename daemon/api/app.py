@@ -19,6 +19,7 @@ from daemon.actions.context import Context
 from daemon.actions.decisions import list_decisions
 from daemon.actions.emit_events import EmitReport, emit_events, refuse
 from daemon.actions.events import list_dead_letters, list_events
+from daemon.actions.failures import list_failures
 from daemon.actions.history import task_history, update_history
 from daemon.actions.rebase import rebase_task
 from daemon.actions.routes import routes
@@ -163,6 +164,14 @@ def _reads(app: FastAPI, context: Context) -> None:
     @app.get("/v1/batches")
     def read_batches(task: str | None = None, limit: Limit = 50) -> Any:
         return list_batches(context, task, limit)
+
+    @app.get("/v1/failures")
+    def read_failures(
+        response: Response, task: str, kind: str | None = None, limit: Limit = 10, texts: bool = False
+    ) -> Any:
+        if texts:
+            response.headers["Cache-Control"] = "no-store"  # shows what users wrote
+        return list_failures(context, task, kind, limit, texts=texts)
 
     @app.get("/v1/decisions")
     def read_decisions(after: int = 0, task: str | None = None, limit: Limit = 200) -> Any:

@@ -20,6 +20,7 @@ from daemon.cli import (
     demo,
     doctor,
     events,
+    failures,
     init,
     learners,
     replay,
@@ -47,6 +48,7 @@ app.command("status")(status.status)
 app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)
 app.command("batches")(batches.batches)
+app.command("failures")(failures.failures)
 app.add_typer(adapters.app, name="adapters", help="The succession of a task's adapters.")
 app.add_typer(config.app, name="config", help="What is in force, and whether the file is right.")
 app.add_typer(events.app, name="events", help="What came in, and what could not be read.")

@@ -79,7 +79,8 @@ def _print_task(name: str, task: dict[str, Any]) -> None:
     if task["batch"]:
         table.add_row("batch", task["batch"]["reason"])
     if task["failures"]:
-        table.add_row("failures", ", ".join(_failure(one) for one in task["failures"]))
+        kinds = ", ".join(_failure(one) for one in task["failures"])
+        table.add_row("failures", f"{kinds}; adaptd failures {name} says more")
     running = task["updates"]["running"]
     if running:
         table.add_row("update", f"{running['update_id']} {running['state']} since {running['since']}{_at(running)}")

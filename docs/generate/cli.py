@@ -59,6 +59,12 @@ class Parameter:
         return " ".join(map(code, spelt)) + (", repeatable" if several else "")
 
     @property
+    def in_usage(self) -> str:
+        """An argument, in brackets where it can be left out."""
+        name = self.written.strip("`")
+        return name if self.default is inspect.Parameter.empty else f"[{name}]"
+
+    @property
     def takes(self) -> str:
         kind = self._type
         inner = typing.get_args(kind)[0] if typing.get_origin(kind) is list else kind
@@ -142,7 +148,7 @@ def _commands(group: typer.Typer, name: str) -> Iterator[Command]:
 def _command(command: Command) -> str:
     parameters = command.parameters()
     arguments = [each for each in parameters if each.is_argument]
-    usage = " ".join([command.name, *(each.written.strip("`") for each in arguments), "[OPTIONS]"])
+    usage = " ".join([command.name, *(each.in_usage for each in arguments), "[OPTIONS]"])
     header = ("option", "takes", "default", "variable", "what it does")
     options = table(header, [each.row for each in parameters if not each.is_argument])
     named = table(("argument", *header[1:]), [each.row for each in arguments])

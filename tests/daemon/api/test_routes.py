@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -12,7 +13,9 @@ import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
 from daemon.app import App
+from storage import failures
 from storage.errors import StoreUnavailable
+from storage.records import Failure
 from tests.daemon.api.test_events import fresh
 from tests.daemon.daemons import PATIENCE_S
 from tests.services.kafka import wait_until
@@ -131,6 +134,20 @@ def test_questions_are_shown_and_never_cached(client: httpx.Client) -> None:
     assert answer.status_code == 200
     assert set(answer.json()) == {"task", "candidates", "reason", "questions"}
     assert answer.headers["cache-control"] == "no-store"
+
+
+def test_failures_with_the_learner_off_say_how_to_switch_it_on_and_texts_are_never_cached(
+    app: App, client: httpx.Client
+) -> None:
+    answer = client.get("/v1/failures", params={"task": "erd"})
+    assert (answer.status_code, set(answer.json())) == (403, {"error"})
+    assert "adaptd learners enable hard_negatives --task erd" in answer.json()["error"]
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+    app.store.write(lambda tx: failures.save_failures(tx, [Failure("shown", "check:keys", 1, at, at, "open", at)]))
+    wanted = {"task": "shown", "kind": "check:keys"}
+    plain, texts = (client.get("/v1/failures", params={**wanted, "texts": asked}) for asked in (False, True))
+    assert (plain.json()["kinds"][0]["words"], plain.json()["examples"]) == ("fails the sub-check keys", [])
+    assert ("cache-control" in plain.headers, texts.headers["cache-control"]) == (False, "no-store")
 
 
 def test_routes_of_a_daemon_without_an_engine_are_none(client: httpx.Client) -> None:
