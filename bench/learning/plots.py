@@ -11,6 +11,10 @@ from bench.learning.claims import Results, metric, select
 from bench.learning.settings import ARRIVAL, SFT, settings
 from bench.learning.statistics import estimate
 
+FEWEST_SEEDS = 3  # an interval of two says nothing
+APART = 0.006  # of the axis
+ROOM = 8.0  # points above and below the means; what of an interval is beyond is cut off
+
 
 def write_all(results: Results, folder: Path) -> None:
     """Those that there is something to show in; matplotlib is loaded only then. One without anything is taken away."""
@@ -66,7 +70,8 @@ def _drift(results: Results) -> Lines:
 
 def _place(x: float, values: Sequence[float]) -> tuple[float, float, float]:
     found = estimate(values)
-    return x, 100 * found.mean, 100 * (found.high - found.mean)
+    half = 100 * (found.high - found.mean) if len(values) >= FEWEST_SEEDS else 0.0
+    return x, 100 * found.mean, half
 
 
 def _draw(path: Path, lines: Lines, x_label: str, y_label: str) -> None:
@@ -77,9 +82,13 @@ def _draw(path: Path, lines: Lines, x_label: str, y_label: str) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(7, 4))
-    for name, places in lines.items():
+    last = max(x for places in lines.values() for x, *_ in places)
+    for at, (name, places) in enumerate(lines.items()):
         x, means, halves = zip(*places, strict=True)
-        axes.errorbar(x, means, yerr=halves, capsize=2, marker="o", markersize=3, label=name)
+        aside = (at - (len(lines) - 1) / 2) * APART * last  # lines that run together stay apart
+        axes.errorbar([one + aside for one in x], means, yerr=halves, capsize=2, marker="o", markersize=3, label=name)
+    seen = [mean for places in lines.values() for _, mean, _ in places]
+    axes.set_ylim(max(0.0, min(seen) - ROOM), min(101.0, max(seen) + ROOM))
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     axes.grid(alpha=0.3)
