@@ -28,7 +28,7 @@ from storage.records import Row
 _Text = tuple[str, str]  # with its interaction
 
 
-class Told:
+class Precedence:
     """What the rows that methods take say of the texts of their interactions."""
 
     def __init__(self, taken: Iterable[Row]) -> None:

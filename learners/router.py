@@ -25,7 +25,7 @@ from learners.batching import BatchExample
 from learners.comparisons import Comparison, net
 from learners.folds import By
 from learners.lots import chance_of, lot
-from learners.precedence import Told
+from learners.precedence import Precedence
 from storage.records import Example, Message, Origin, Pair, Row, Target
 
 HALF_WEIGHT = 0.5  # of an example that was in a rejected update
@@ -49,8 +49,8 @@ class Standing:
 
     Trust in users; the version of the task's champion, where it is known; those of all that have been champion, lowest
     first (candidates that were rejected use numbers up too, and succeeded nobody); and after how many successors an
-    adapter's bad texts are superseded. `failing`: interactions whose answer fails an open check
-    of the task's validator, where `hard_negatives` looks after those: SFT imitates no such answer, whoever liked it.
+    adapter's bad texts are superseded. `failing`: interactions whose answer fails an open check of the task's
+    validator, where `hard_negatives` looks after those: SFT imitates no such answer, whoever liked it.
     """
 
     trust: Trust = EVERYONE
@@ -244,9 +244,9 @@ def route(rows: Iterable[Row], methods: Methods) -> Routed:
     found = [(row, _taker(row, methods)) for row in rows]
     taken: dict[str, list[Row]] = {}
     nobody, gave_way = Counter[str](), Counter[str]()
-    told = Told([row for row, method in found if method])
+    precedence = Precedence([row for row, method in found if method])
     for row, method in found:
-        if (method or row.role == "response") and told.says_more_than(row):
+        if (method or row.role == "response") and precedence.says_more_than(row):
             gave_way[row.role] += 1
         elif method:
             taken.setdefault(method, []).append(row)
@@ -258,8 +258,10 @@ def route(rows: Iterable[Row], methods: Methods) -> Routed:
 def _withheld(row: Row) -> str | None:
     """Why nobody may learn from a row: its text would be a good one, and ended badly, or a bad one, and is history; or
     nobody knows which."""
-    if row.superseded or row.even_split:
-        return "superseded" if row.superseded else "even split"
+    if row.superseded:
+        return "superseded"
+    if row.even_split:
+        return "even split"
     return row.ending if row.role == "pair" or row.reward > 0 else None
 
 

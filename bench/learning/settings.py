@@ -29,11 +29,11 @@ Pick = Literal["drawn", "first", "newest", "heaviest", "even"]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One way of learning. `learners` are on; `pick`: which of the pool make the batch, those `drawn` by
-    their weight, as the product does without a selector, the `first` that came, the `newest`, the `heaviest`, or all
-    with an `even` chance; `everything`: the whole pool is trained on instead of a batch;
-    `updates` are further keys of `updates:`; `asks`: nobody has said anything until people are asked, about answers
-    that the `product` chooses, or drawn by `lot`."""
+    """One way of learning. `learners` are on; `pick`: which of the pool make the batch, those `drawn` by their
+    weight, as the product does without a selector, the `first` that came, the `newest`, the `heaviest`, or all with an
+    `even` chance; `everything`: the whole pool is trained on instead of a batch; `updates` are further keys of
+    `updates:`; `asks`: nobody has said anything until people are asked, about answers that the `product` chooses, or
+    drawn by `lot`."""
 
     name: str
     says: str
