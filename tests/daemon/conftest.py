@@ -1,4 +1,4 @@
-"""A store in a folder of its own, and a desk: an intake over one."""
+"""A store in a folder of its own, a desk (an intake over one), and where an adaptd.yaml may stand."""
 
 from __future__ import annotations
 
@@ -26,3 +26,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def desk(store: Store) -> Desk:
     return Desk(store, Config.model_validate({"tasks": {"erd": {"validator": {"name": "mermaid_erd"}}}}))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where a test writes its adaptd.yaml; not there yet."""
+    return tmp_path / "adaptd.yaml"
