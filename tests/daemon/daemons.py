@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 
 from daemon.app import App
 from daemon.config import load
-from tests.services.kafka import wait_until
+from tests.services.waiting import wait_until
 
 PATIENCE_S = 60.0
 REPOSITORY = Path(__file__).parents[2]

@@ -17,7 +17,7 @@ from daemon.parcels import together
 from daemon.polling import Committed
 from storage.records import Claim
 from tests.daemon.desk import OTHER, STREAM, Desk, batch, raws, wire
-from tests.services.kafka import wait_until
+from tests.services.waiting import wait_until
 
 HELD = Claim(STREAM, 0, 1)
 NAMES = [f"e{number}" for number in range(9)]

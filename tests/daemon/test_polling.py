@@ -19,7 +19,7 @@ from storage import intake as intake_store
 from storage.errors import StoreUnavailable
 from storage.records import Claim, Poll, Stream
 from tests.daemon.desk import NOW, Desk, as_bytes, wire
-from tests.services.kafka import wait_until
+from tests.services.waiting import wait_until
 
 PATIENCE_S = 30.0
 

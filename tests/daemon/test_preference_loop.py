@@ -18,7 +18,7 @@ import pytest
 from examples.erd.demo.daemon_process import DaemonProcess, free_ports
 from examples.erd.world import Pool, entity_lists, good_answer, prompt_of, sloppy_answer
 from learners.off_policy import SOLVED
-from tests.services.kafka import wait_until
+from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.train, pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -23,7 +23,8 @@ from storage.records import Example, codec
 from storage.store import Store
 from storage.tables import example
 from tests.daemon.daemons import Daemon, app_in_thread, url_of, write_yaml
-from tests.services.kafka import KafkaBroker, wait_until
+from tests.services.kafka import KafkaBroker
+from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

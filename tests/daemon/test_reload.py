@@ -13,7 +13,7 @@ import pytest
 from daemon import reload
 from daemon.config import Config
 from daemon.reload import ConfigSource, ConfigWatch, watched_folders
-from tests.services.kafka import wait_until
+from tests.services.waiting import wait_until
 
 PATIENCE_S = 30.0
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

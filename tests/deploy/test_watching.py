@@ -21,8 +21,8 @@ import pytest
 
 from tests.daemon.daemons import Daemon, free_port, write_yaml
 from tests.learners.engines.tiny import make_base
-from tests.services.kafka import wait_until
 from tests.services.prometheus import PrometheusServer, Promtool
+from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.train, pytest.mark.slow, pytest.mark.timeout(1500)]
 

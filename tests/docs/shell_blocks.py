@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 
 from tests.daemon.daemons import PATIENCE_S, REPOSITORY, answers, environment, free_port
-from tests.services.kafka import wait_until
+from tests.services.waiting import wait_until
 
 PORT = "8712"
 _BLOCK = re.compile(r"(?:<!-- (not run by[^>]*?) -->\n)?^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)

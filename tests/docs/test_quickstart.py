@@ -16,7 +16,8 @@ from storage.records import Adapter
 from storage.store import Store
 from tests.daemon.daemons import Daemon, environment, write_yaml
 from tests.docs.shell_blocks import Reader, blocks, only_pythons_own, page
-from tests.services.kafka import KafkaBroker, wait_until
+from tests.services.kafka import KafkaBroker
+from tests.services.waiting import wait_until
 
 QUICKSTART = page("quickstart.md")
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

@@ -7,7 +7,6 @@ Without Java or Maven the fixture skips, saying what to install; with `CI=true` 
 
 from __future__ import annotations
 
-import base64
 import gc
 import os
 import shutil
@@ -15,27 +14,19 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
 
 import pytest
 
-from tests.services.kafka_jars import KafkaUnavailable, jars, java
+from tests.services.kafka_jars import KafkaUnavailable
+from tests.services.kafka_node import KafkaNode
+from tests.services.waiting import wait_until
 
 _START_TIMEOUT_S = 120.0
-_JVM = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx512m"]
-SCRAM_USER, SCRAM_PASSWORD = "adaptd", "right-password"
-_STORE_PASSWORD = "changeit"
-
-_LOG4J = """<Configuration>
-<Appenders><Console name="out"><PatternLayout pattern="%d %p %m (%c)%n"/></Console></Appenders>
-<Loggers><Root level="WARN"><AppenderRef ref="out"/></Root></Loggers>
-</Configuration>
-"""
 
 
 class KafkaBroker:
@@ -47,15 +38,12 @@ class KafkaBroker:
 
     def __init__(self, *, secured: bool = False, settings: dict[str, str] | None = None) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="adaptd-kafka-"))
-        self._ports = _free_ports(3)
-        self._secured = secured
+        self._ports = _free_ports()
         self._process: subprocess.Popen[bytes] | None = None
         self._admin_client: Any = None
         self._producer: Any = None
         try:
-            self._classpath = f"{jars()}/*"
-            self._write_config(settings or {})
-            self._format()
+            self._node = KafkaNode(self._directory, self._ports, secured=secured, settings=settings or {})
         except BaseException:
             shutil.rmtree(self._directory, ignore_errors=True)
             raise
@@ -72,7 +60,7 @@ class KafkaBroker:
 
     @property
     def ca_file(self) -> Path:
-        return self._directory / "ca.pem"
+        return self._node.ca_file
 
     @property
     def running(self) -> bool:
@@ -83,9 +71,7 @@ class KafkaBroker:
         if self.running:
             return
         with (self._directory / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                self._java("kafka.Kafka", "server.properties"), cwd=self._directory, stdout=log, stderr=log
-            )
+            self._process = subprocess.Popen(self._node.command(), cwd=self._directory, stdout=log, stderr=log)
         wait_until(self._answers, _START_TIMEOUT_S, "the broker to answer", self._log_tail)
 
     def stop(self) -> None:
@@ -183,70 +169,11 @@ class KafkaBroker:
     def _answers(self) -> bool:
         if not self.running:
             raise KafkaUnavailable(f"the broker ended while starting:\n{self._log_tail()}")
-        ports = self._ports if self._secured else self._ports[:1]
-        return all(_listens(port) for port in ports if port != self._ports[1])
+        return all(_listens(port) for port in self._node.client_ports)
 
     def _log_tail(self) -> str:
         log = self._directory / "server.log"
         return "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else ""
-
-    def _java(self, *arguments: str) -> list[str]:
-        log4j = f"-Dlog4j2.configurationFile={self._directory / 'log4j2.xml'}"
-        return [java(), *_JVM, log4j, "-cp", self._classpath, *arguments]
-
-    def _format(self) -> None:
-        cluster = uuid.uuid4().bytes
-        scram = ["--add-scram", f"SCRAM-SHA-512=[name={SCRAM_USER},password={SCRAM_PASSWORD}]"] if self._secured else []
-        arguments = ["kafka.tools.StorageTool", "format", "-t", _kafka_uuid(cluster), "-c", "server.properties"]
-        _check(self._java(*arguments, *scram), self._directory)
-
-    def _write_config(self, settings: dict[str, str]) -> None:
-        (self._directory / "log4j2.xml").write_text(_LOG4J)
-        if self._secured:
-            _make_certificate(self._directory)
-        lines = {**self._settings(), **(self._secured_settings() if self._secured else {}), **settings}
-        text = "".join(f"{key}={value}\n" for key, value in lines.items())
-        (self._directory / "server.properties").write_text(text)
-
-    def _settings(self) -> dict[str, str]:
-        plain, controller, _ = self._ports
-        return {
-            "node.id": "1",
-            "process.roles": "broker,controller",
-            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-            "controller.listener.names": "CONTROLLER",
-            "listeners": f"PLAINTEXT://127.0.0.1:{plain},CONTROLLER://127.0.0.1:{controller}",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-            "inter.broker.listener.name": "PLAINTEXT",
-            "log.dirs": str(self._directory / "data"),
-            "auto.create.topics.enable": "false",
-            "offsets.topic.num.partitions": "4",
-            "offsets.topic.replication.factor": "1",
-            "transaction.state.log.num.partitions": "4",
-            "transaction.state.log.replication.factor": "1",
-            "transaction.state.log.min.isr": "1",
-            "group.initial.rebalance.delay.ms": "0",
-            "broker.session.timeout.ms": "1500",  # else a restart after kill -9 waits 9 s for the old registration
-            "broker.heartbeat.interval.ms": "300",
-            "group.min.session.timeout.ms": "1000",
-            "log.initial.task.delay.ms": "500",
-            "log.retention.check.interval.ms": "500",
-            "log.segment.delete.delay.ms": "100",
-        }
-
-    def _secured_settings(self) -> dict[str, str]:
-        both = f"{self._settings()['listeners']},SASL_SSL://127.0.0.1:{self._ports[2]}"
-        return {
-            "listeners": both,
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL",
-            "sasl.enabled.mechanisms": "SCRAM-SHA-512",
-            "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": (
-                "org.apache.kafka.common.security.scram.ScramLoginModule required;"
-            ),
-            "ssl.keystore.type": "PKCS12",
-            "ssl.keystore.location": str(self._directory / "keys.p12"),
-            "ssl.keystore.password": _STORE_PASSWORD,
-        }
 
     def _admin(self) -> Any:
         if self._admin_client is None:
@@ -284,48 +211,22 @@ class KafkaBroker:
         self._admin_client = None
 
 
-def wait_until(ready: Callable[[], bool], timeout_s: float, what: str, detail: Callable[[], str] = lambda: "") -> None:
-    """Polls until it is true; raises TimeoutError naming what never came."""
-    deadline = time.monotonic() + timeout_s
-    while not ready():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {timeout_s} s in vain for {what}\n{detail()}")
-        time.sleep(0.05)
-
-
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
+def _free_ports() -> tuple[int, int, int]:
+    probes = [socket.socket() for _ in range(3)]
     try:
         for probe in probes:
             probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
+        plain, controller, sasl = (int(probe.getsockname()[1]) for probe in probes)
     finally:
         for probe in probes:
             probe.close()
-
-
-def _kafka_uuid(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=").replace("-", "A", 1)  # it must not begin with a dash
-
-
-def _make_certificate(directory: Path) -> None:
-    """A self-signed certificate for 127.0.0.1 in `keys.p12`, and as PEM in `ca.pem`, by the JDK's own keytool."""
-    store = ["-keystore", "keys.p12", "-storetype", "PKCS12", "-storepass", _STORE_PASSWORD, "-alias", "broker"]
-    names = ["-dname", "CN=127.0.0.1", "-ext", "SAN=IP:127.0.0.1,DNS:localhost", "-ext", "BC=ca:true"]
-    _check([java("keytool"), "-genkeypair", "-keyalg", "EC", "-validity", "30", *store, *names], directory)
-    _check([java("keytool"), "-exportcert", "-rfc", "-file", "ca.pem", *store], directory)
-
-
-def _check(command: list[str], directory: Path) -> None:
-    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=60)
-    if done.returncode:
-        raise KafkaUnavailable(f"{' '.join(command[-4:])} failed:\n{done.stdout}{done.stderr}")
+    return plain, controller, sasl
 
 
 def give_up(error: KafkaUnavailable) -> NoReturn:

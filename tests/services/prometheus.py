@@ -20,7 +20,7 @@ import httpx
 import pytest
 from ruamel.yaml import YAML
 
-from tests.services.kafka import wait_until
+from tests.services.waiting import wait_until
 
 PATIENCE_S = 60.0
 INSTALL = "install Debian's package: apt-get install -y prometheus (and stop the service that it starts)"

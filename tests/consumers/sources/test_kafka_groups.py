@@ -11,7 +11,9 @@ import pytest
 from consumers.sources import Source
 from tests.consumers.sources.driving import PATIENCE_S, Ledger, Reader, Running
 from tests.consumers.sources.feeds import open_kafka
-from tests.services.kafka import SCRAM_PASSWORD, SCRAM_USER, KafkaBroker, wait_until
+from tests.services.kafka import KafkaBroker
+from tests.services.kafka_node import SCRAM_PASSWORD, SCRAM_USER
+from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 

@@ -18,7 +18,7 @@ from daemon.errors import StoreBusy
 from daemon.intake import Outcome, Parcel
 from tests.daemon.daemons import PATIENCE_S, app_in_thread, write_yaml
 from tests.daemon.desk import wire
-from tests.services.kafka import wait_until
+from tests.services.waiting import wait_until
 
 
 def fresh(kind: str = "rating", **fields: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from storage.errors import StoreUnavailable
 from storage.records import Failure
 from tests.daemon.api.test_events import fresh
 from tests.daemon.daemons import PATIENCE_S
-from tests.services.kafka import wait_until
+from tests.services.waiting import wait_until
 
 
 def samples(client: httpx.Client) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:

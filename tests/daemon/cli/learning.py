@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.daemon.daemons import Daemon, free_port
-from tests.services.kafka import wait_until
+from tests.services.waiting import wait_until
 
 PATIENCE_S = 400.0  # a busy machine loads torch slowly
 

@@ -18,7 +18,9 @@ from tests.daemon.cli.learning import PATIENCE_S, Learner, write_config
 from tests.daemon.cli.test_first_bad_days import NOT_INSTALLED, light, told
 from tests.daemon.daemons import Daemon, adaptd, free_port, write_yaml
 from tests.daemon.desk import wire
-from tests.services.kafka import SCRAM_USER, KafkaBroker, wait_until
+from tests.services.kafka import KafkaBroker
+from tests.services.kafka_node import SCRAM_USER
+from tests.services.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.daemon.daemons import PATIENCE_S, Daemon, adaptd, free_port, write_yaml
 from tests.daemon.desk import wire
-from tests.services.kafka import wait_until
+from tests.services.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,8 @@ import pytest
 from tests.daemon.cli.learning import PATIENCE_S, Learner, write_config
 from tests.daemon.daemons import Daemon, write_yaml
 from tests.daemon.desk import as_bytes, wire
-from tests.services.kafka import KafkaBroker, wait_until
+from tests.services.kafka import KafkaBroker
+from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
