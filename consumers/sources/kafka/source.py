@@ -16,6 +16,7 @@ from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 from consumers.sources.errors import SourceUnavailable
 from consumers.sources.kafka.commits import Commits
 from consumers.sources.kafka.connecting import Connecting
+from consumers.sources.kafka.offsets import Offsets
 from consumers.sources.kafka.options import consumer_options
 from consumers.sources.kafka.partitions import Held, Partitions, RebalanceListener, label, silence
 from consumers.sources.kafka.reasons import Reasons, explain_error
@@ -28,7 +29,7 @@ _JOIN_S = 5.0  # a join that completes outside the consumer's poll is thrown awa
 _JOIN_SLICE_S = 0.25
 _JOIN_LONGEST_S = 60.0  # a join that takes longer is worth a look
 _CLAIM_POLL_S = 0.2  # while streams wait for their claim
-_ASK_TIMEOUT_MS = 5_000
+_REFRESH_S = 5.0
 _LAG_EVERY_S = 1.0
 _RECOVERED_AFTER_S = 2.0  # no complaint for so long, and connected: the trouble is over
 _CLOSE_TIMEOUT_MS = 3_000
@@ -49,6 +50,7 @@ class KafkaSource:
         self._consumer: Any = None
         self._listener: Any = None
         self._topics: Any = None
+        self._offsets: Any = None
         self._commits: Any = None
         self._partitions = Partitions()
         self._gaps: list[StreamBatch] = []
@@ -79,7 +81,8 @@ class KafkaSource:
         if held is None:
             raise SourceUnavailable(f"{stream.label} is not held any more")
         try:
-            return self._start_of(held.partition)
+            position: int = self._offsets.start(held.partition, self._settings.start)
+            return position
         except KafkaError as error:
             raise SourceUnavailable(
                 f"{stream.label}: its start cannot be asked now ({type(error).__name__})"
@@ -152,6 +155,7 @@ class KafkaSource:
             return False
         self._listener = RebalanceListener(consumer)
         self._topics = Topics(consumer, self._connecting.client.cluster)
+        self._offsets = Offsets(consumer, self._topics)
         self._commits = Commits(consumer)
         self._reasons.clear()
         consumer.subscribe(list(self._settings.topics), listener=self._listener)
@@ -238,31 +242,17 @@ class KafkaSource:
                 silence(self._consumer, held.partition)
                 self._partitions.unnamed.add(held.partition)
 
-    def _start_of(self, partition: Any) -> int:
-        start = self._settings.start
-        if start == "earliest" or self._topics.added_later(partition):
-            found = self._consumer.beginning_offsets([partition], timeout_ms=_ASK_TIMEOUT_MS)[partition]
-        elif start == "latest":
-            found = self._end_of(partition)
-        else:
-            at = self._consumer.offsets_for_times({partition: start.timestamp() * 1000}, timeout_ms=_ASK_TIMEOUT_MS)
-            found = at[partition].offset if at.get(partition) else self._end_of(partition)
-        return int(found)
-
-    def _end_of(self, partition: Any) -> int:
-        return int(self._consumer.end_offsets([partition], timeout_ms=_ASK_TIMEOUT_MS)[partition])
-
     # -- positions that are gone
 
     def _positions_gone(self, positions: Mapping[Any, int]) -> None:
         """Kafka no longer has these positions, unless the topic is another one by now."""
-        self._topics.refresh(_ASK_TIMEOUT_MS / 1000)
+        self._topics.refresh(_REFRESH_S)
         for partition, position in positions.items():
             held = self._partitions.of(partition)
             if held is None or self._topics.is_other(partition, held.stream):
                 continue
             try:
-                first = self._consumer.beginning_offsets([partition], timeout_ms=_ASK_TIMEOUT_MS)[partition]
+                first = self._offsets.first(partition)
             except KafkaError:
                 continue  # the next poll raises it again
             if position < first:
@@ -332,22 +322,11 @@ class KafkaSource:
             self._reasons.clear()
         now = time.monotonic()
         if now - self._lag_at >= _LAG_EVERY_S:
-            self._lag, self._lag_at = self._count_lag(), now
+            flowing = (held.partition for held in self._partitions.in_state("flowing"))
+            self._lag, self._lag_at = self._offsets.lag(flowing), now
 
     def _is_well(self) -> bool:
         return self._reasons.quiet_s() > _RECOVERED_AFTER_S and self._topics.connected(self._connecting.client)
-
-    def _count_lag(self) -> int | None:
-        total, known = 0, False
-        for held in self._partitions.in_state("flowing"):
-            try:
-                end = self._consumer.highwater(held.partition)
-                read = self._consumer.position(held.partition, timeout_ms=_ASK_TIMEOUT_MS)
-            except (KafkaError, AssertionError, KeyError):
-                continue
-            if end is not None and read is not None:
-                total, known = total + max(0, end - read), True
-        return total if known else None
 
 
 def _headers(pairs: list[tuple[str, bytes | None]]) -> dict[str, bytes]:
