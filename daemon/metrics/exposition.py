@@ -13,7 +13,7 @@ from daemon.actions.status import status
 from daemon.config import Config
 from daemon.intake import Outcome, Parcel
 from daemon.jobs import JOBS
-from daemon.metrics.catalogue import METRICS, READY
+from daemon.metrics.catalogue import METRICS, running
 from daemon.metrics.disk import Disk
 from daemon.metrics.families import Families, Together
 from daemon.metrics.feedback import FeedbackMeasures
@@ -53,7 +53,7 @@ class Metrics:
                 families = self._filled(context)
             except StorageError:
                 families = Families(self._standing)
-                families.set(READY, 0)
+                families.set(running.READY, 0)
             return generate_latest(Together(self._registry, families))
 
     def _prepare(self, config: Config) -> None:

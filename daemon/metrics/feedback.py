@@ -23,14 +23,14 @@ class FeedbackMeasures:
     """Counters of this daemon's life. Thread-safe, as prometheus_client's are."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._events = counter(catalogue.EVENTS, registry)
-        self._stored = counter(catalogue.EVENTS_STORED, registry)
-        self._unknown_fields = counter(catalogue.UNKNOWN_FIELDS, registry)
-        self._signal = Tallies(catalogue.SIGNAL, registry)
-        self._reward = Tallies(catalogue.REWARD, registry)
-        self._asked_reward = Tallies(catalogue.ASKED_REWARD, registry)
-        self._similarity = Tallies(catalogue.SIMILARITY, registry)
-        self._join_delay = Tallies(catalogue.JOIN_DELAY, registry)
+        self._events = counter(catalogue.intake.EVENTS, registry)
+        self._stored = counter(catalogue.intake.EVENTS_STORED, registry)
+        self._unknown_fields = counter(catalogue.intake.UNKNOWN_FIELDS, registry)
+        self._signal = Tallies(catalogue.feedback.SIGNAL, registry)
+        self._reward = Tallies(catalogue.feedback.REWARD, registry)
+        self._asked_reward = Tallies(catalogue.feedback.ASKED_REWARD, registry)
+        self._similarity = Tallies(catalogue.feedback.SIMILARITY, registry)
+        self._join_delay = Tallies(catalogue.intake.JOIN_DELAY, registry)
 
     def prepare(self, sources: Iterable[str], tasks: Iterable[str]) -> None:
         """Begin every series at 0, so that the first event is seen to raise it."""

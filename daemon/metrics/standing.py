@@ -38,44 +38,44 @@ def fill(
 
 
 def _daemon(families: Families, context: Context, status: Status, crashed_attempts: int) -> None:
-    families.set(catalogue.READY, status.ready)
-    families.set(catalogue.BUILD_INFO, 1, status.version)
+    families.set(catalogue.running.READY, status.ready)
+    families.set(catalogue.running.BUILD_INFO, 1, status.version)
     if status.started_at is not None:
-        families.set(catalogue.STARTED, status.started_at.timestamp())
-    families.set(catalogue.STORE_QUEUED, context.store.queued_bytes)
+        families.set(catalogue.running.STARTED, status.started_at.timestamp())
+    families.set(catalogue.intake.STORE_QUEUED, context.store.queued_bytes)
     _config(families, status)
     restarts = dict(context.live.restarts()) if context.live else {}
     if "learn" in status.roles:
         restarts["executor"] = crashed_attempts
     for worker, times in restarts.items():
-        families.set(catalogue.WORKER_RESTARTS, times, worker)
+        families.set(catalogue.running.WORKER_RESTARTS, times, worker)
     for worker, state in status.services.items():
-        families.set(catalogue.WORKER_UP, state.partition(":")[0] == "ready", worker)
+        families.set(catalogue.running.WORKER_UP, state.partition(":")[0] == "ready", worker)
 
 
 def _config(families: Families, status: Status) -> None:
     state = status.config
-    families.set(catalogue.RELOAD_OK, state.last_reload == "ok")
-    families.set(catalogue.RELOADS, state.reloads_ok, "ok")
-    families.set(catalogue.RELOADS, state.reloads_failed, "refused")
-    families.set(catalogue.NEEDS_RESTART, len(state.needs_restart))
+    families.set(catalogue.running.RELOAD_OK, state.last_reload == "ok")
+    families.set(catalogue.running.RELOADS, state.reloads_ok, "ok")
+    families.set(catalogue.running.RELOADS, state.reloads_failed, "refused")
+    families.set(catalogue.running.NEEDS_RESTART, len(state.needs_restart))
     if state.loaded_at is not None:
-        families.set(catalogue.LOADED_AT, state.loaded_at.timestamp())
+        families.set(catalogue.running.LOADED_AT, state.loaded_at.timestamp())
 
 
 def _sources(families: Families, status: Status) -> None:
     for source in status.sources:
-        families.set(catalogue.SOURCE_UP, source.state != "degraded", source.name)
-        families.set(catalogue.SOURCE_LOST, source.lost_records, source.name)
+        families.set(catalogue.intake.SOURCE_UP, source.state != "degraded", source.name)
+        families.set(catalogue.intake.SOURCE_LOST, source.lost_records, source.name)
         if source.lag is not None:
-            families.set(catalogue.SOURCE_LAG, source.lag, source.name)
+            families.set(catalogue.intake.SOURCE_LAG, source.lag, source.name)
 
 
 def _disk(families: Families, disk: DiskUse) -> None:
     for kind, used in disk.used.items():
-        families.set(catalogue.DISK_USED, used, kind)
+        families.set(catalogue.running.DISK_USED, used, kind)
     for kind, free in disk.free.items():
-        families.set(catalogue.DISK_FREE, free, kind)
+        families.set(catalogue.running.DISK_FREE, free, kind)
 
 
 def _tasks(families: Families, context: Context, status: Status, tx: Connection) -> None:
@@ -97,42 +97,45 @@ def _tasks(families: Families, context: Context, status: Status, tx: Connection)
 def _totals(families: Families, name: str, tasks: Sequence[TaskStatus], verdicts: Mapping[Verdict, int]) -> None:
     for outcome in sorted(TERMINAL_UPDATE_STATES):
         ended = sum(task.updates.totals.get(outcome, 0) for task in tasks)
-        families.set(catalogue.UPDATES_ENDED, ended, name, outcome)
+        families.set(catalogue.updates.UPDATES_ENDED, ended, name, outcome)
     for state in UNFINISHED:
         at_work = sum(bool(task.updates.running and task.updates.running.state == state) for task in tasks)
-        families.set(catalogue.UPDATES_OPEN, at_work, name, state)
-    families.set(catalogue.UPDATES_OPEN, sum(task.updates.totals["held"] for task in tasks), name, "held")
+        families.set(catalogue.updates.UPDATES_OPEN, at_work, name, state)
+    families.set(catalogue.updates.UPDATES_OPEN, sum(task.updates.totals["held"] for task in tasks), name, "held")
     for verdict in VERDICTS:
-        families.set(catalogue.VERDICTS, verdicts.get(verdict, 0), name, verdict)
+        families.set(catalogue.updates.VERDICTS, verdicts.get(verdict, 0), name, verdict)
     if any(task.failures for task in tasks):
         for state in FAILURE_STATES:
             kinds = sum(one.state == state for task in tasks for one in task.failures)
-            families.set(catalogue.FAILURE_KINDS, kinds, name, state)
+            families.set(catalogue.batches.FAILURE_KINDS, kinds, name, state)
     for state in tasks[0].examples:
-        families.set(catalogue.EXAMPLES, sum(task.examples[state] for task in tasks), name, state)
+        families.set(catalogue.batches.EXAMPLES, sum(task.examples[state] for task in tasks), name, state)
 
 
 def _batch(families: Families, name: str, task: TaskStatus) -> None:
     if task.batch is not None:
-        families.set(catalogue.BATCH_HAVE, task.batch.have, name)
-        families.set(catalogue.BATCH_NEED, task.batch.need, name)
-        families.set(catalogue.BATCH_RIPE, task.batch.state == "ripe", name)
+        families.set(catalogue.batches.BATCH_HAVE, task.batch.have, name)
+        families.set(catalogue.batches.BATCH_NEED, task.batch.need, name)
+        families.set(catalogue.batches.BATCH_RIPE, task.batch.state == "ripe", name)
 
 
 def _adapters(families: Families, name: str, task: TaskStatus, *, engine: bool) -> None:
     champion = task.champion.adapter if task.champion else None
     if task.champion is not None:
-        families.set(catalogue.CHAMPION_INFO, 1, name, task.champion.adapter)
-        families.set(catalogue.CHAMPION_SINCE, task.champion.since.timestamp(), name)
+        families.set(catalogue.adapters.CHAMPION_INFO, 1, name, task.champion.adapter)
+        families.set(catalogue.adapters.CHAMPION_SINCE, task.champion.since.timestamp(), name)
         if engine:
-            families.set(catalogue.CHAMPION_SERVING, task.champion.serving, name)
+            families.set(catalogue.adapters.CHAMPION_SERVING, task.champion.serving, name)
     for score in _newest([one for one in task.scores if one.comparable], champion):
-        families.set(catalogue.ADAPTER_SCORE, score.value, name, score.adapter, score.metric)
+        families.set(catalogue.adapters.ADAPTER_SCORE, score.value, name, score.adapter, score.metric)
 
 
 def _trends(families: Families, name: str, task: TaskStatus) -> None:
     """What is not told apart from chance is no trend: a dashboard should not show it as one."""
-    for metric, trend in ((catalogue.REWARD_TREND, task.trend.rewards), (catalogue.SCORE_TREND, task.trend.scores)):
+    for metric, trend in (
+        (catalogue.feedback.REWARD_TREND, task.trend.rewards),
+        (catalogue.adapters.SCORE_TREND, task.trend.scores),
+    ):
         if trend.p is not None:
             families.set(metric, trend.change if trend.direction in ("rising", "falling") else 0.0, name)
 
@@ -151,18 +154,18 @@ def _last_trained(families: Families, name: str, tx: Connection) -> None:
     for phase in training.get("phases", ()):
         for point, key in LOSSES.items():
             if phase.get(key) is not None:
-                families.set(catalogue.UPDATE_LOSS, phase[key], name, phase["method"], point)
+                families.set(catalogue.updates.UPDATE_LOSS, phase[key], name, phase["method"], point)
         for stage in phase.get("stages", ()):
-            families.set(catalogue.UPDATE_STAGE_ROWS, stage["rows"], name, phase["method"], stage["name"])
+            families.set(catalogue.updates.UPDATE_STAGE_ROWS, stage["rows"], name, phase["method"], stage["name"])
     for learner, report in training.get("learners", {}).items():
         for figure, value in report["numbers"].items():
-            families.set(catalogue.LEARNER_FIGURE, value, name, learner, figure)
+            families.set(catalogue.updates.LEARNER_FIGURE, value, name, learner, figure)
 
 
 def _searches(families: Families, name: str, tx: Connection) -> None:
     """How far the newest study is, and how often a search had its way."""
     study = next(iter(tunings.list_studies(tx, name, limit=1)), None)
     tuning = tunings.newest_tuning(tx, name)
-    families.set(catalogue.STUDY_TRIALS, study.wanted if study else 0, name, "wanted")
-    families.set(catalogue.STUDY_TRIALS, study.done if study else 0, name, "done")
-    families.set(catalogue.TUNINGS, tuning.version if tuning else 0, name)
+    families.set(catalogue.updates.STUDY_TRIALS, study.wanted if study else 0, name, "wanted")
+    families.set(catalogue.updates.STUDY_TRIALS, study.done if study else 0, name, "done")
+    families.set(catalogue.updates.TUNINGS, tuning.version if tuning else 0, name)

@@ -35,10 +35,10 @@ class UpdateMeasures:
     """`look` from one thread at a time."""
 
     def __init__(self, registry: CollectorRegistry, since: datetime) -> None:
-        self._job_seconds = histogram(catalogue.JOB_SECONDS, registry)
-        self._phase_seconds = histogram(catalogue.JOB_PHASE_SECONDS, registry)
-        self._batch_size = histogram(catalogue.BATCH_SIZE, registry)
-        self._to_service = histogram(catalogue.FEEDBACK_TO_SERVICE, registry)
+        self._job_seconds = histogram(catalogue.updates.JOB_SECONDS, registry)
+        self._phase_seconds = histogram(catalogue.updates.JOB_PHASE_SECONDS, registry)
+        self._batch_size = histogram(catalogue.batches.BATCH_SIZE, registry)
+        self._to_service = histogram(catalogue.adapters.FEEDBACK_TO_SERVICE, registry)
         self._since = since  # of the daemon
         self._from = since  # of the next look
         self._seen: dict[int, datetime] = {}  # jobs that ended within the overlap

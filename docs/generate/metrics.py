@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from daemon.gateway.measures import Measures
-from daemon.metrics.catalogue import LABELS, METRICS, Metric
+from daemon.metrics.catalogue import LABELS, SECTIONS, Metric
 
 MADE = "<!-- Made from code by `python -m docs.generate.metrics`; edit the code, not this page. -->\n"
 INTRODUCTION = """
@@ -29,11 +29,8 @@ GATEWAY_INTRODUCTION = "Of the gateway, a process of its own."
 
 def pages() -> Mapping[str, str]:
     """The one page, by its path below `docs/`."""
-    sections = dict.fromkeys(metric.about for metric in METRICS)
     parts = [MADE + INTRODUCTION]
-    parts += [
-        f"## {about}\n\n{_table(_rows(metric for metric in METRICS if metric.about == about))}" for about in sections
-    ]
+    parts += [f"## {section}\n\n{_table(_rows(metrics))}" for section, metrics in SECTIONS.items()]
     parts.append(f"## Gateway\n\n{GATEWAY_INTRODUCTION}\n\n{_table(_gateway_rows())}")
     parts.append(f"## Labels\n\n{_label_table()}")
     return {"metrics.md": "\n".join(parts)}
