@@ -2,9 +2,9 @@
 
 Why so few indexes: intake pays for each. Event and interaction ids may be random, so exactly one index is ordered by
 each of them; everything else grows at its end. An event finds its interaction by the small number `example.id`.
+Records are kept as JSON (`storage.records.codec`) beside the columns that queries need.
 
-Records are kept as JSON
-(`storage.records.codec`) beside the columns that queries need.
+One file, though it is long: keys and rules run from section to section, and a schema is read as a whole.
 """
 
 from __future__ import annotations
@@ -47,8 +47,12 @@ def _counter(name: str) -> Column[Any]:
     return _required(name, BigInteger, server_default=text("0"))
 
 
+# -- the store itself
+
 # Small facts about the store itself: the secret that draws folds, when it was last opened for writing.
 meta = Table("meta", metadata, Column("name", Text, primary_key=True), _required("value", LargeBinary))
+
+# -- what comes in
 
 # One row a stream, with its position; and one a source without streams (HTTP), with counters only (epoch 0).
 stream = Table(
@@ -67,69 +71,6 @@ stream = Table(
     _counter("quarantined"),
     _counter("lost"),
     UniqueConstraint("key"),
-)
-
-# What may enter a pool, short of being reserved. Spelled once: an index serves only a query that repeats its words.
-OPEN = text("labelled AND joined AND NOT withdrawn AND revision > learned_revision AND revision > set_aside_revision")
-
-# One row an interaction that any event named. `rev` is its lock; `revision` is null until its events are joined.
-# The fates of revisions: the newest that was learned, that is back at half weight, that was set aside (0: none).
-example = Table(
-    "example",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    _required("task", Text),
-    _required("interaction_id", Text),
-    _required("rev", Integer),
-    Column("fold", Text),
-    Column("revision", Integer),
-    Column("labelled", Boolean),
-    Column("joined", Boolean),
-    Column("withdrawn", Boolean),
-    Column("last_signal_at", UtcTime),
-    Column("effective_at", UtcTime),
-    _required("learned_revision", Integer, server_default=text("0")),
-    _required("half_weight_revision", Integer, server_default=text("0")),
-    _required("set_aside_revision", Integer, server_default=text("0")),
-    Column("set_aside_reason", Text),
-    Column("record", Text),
-    Column("answer_key", Text),  # the same for the same text to the same prompt (`storage.votes`)
-    Column("prompt_key", Text),  # of the gate fold alone: the same for the same prompt (`storage.records.prompts`)
-    UniqueConstraint("task", "interaction_id"),
-)
-Index("ix_example_open", example.c.task, example.c.fold, example.c.effective_at, sqlite_where=OPEN)
-Index(
-    "ix_example_state",  # covers `buffer_counts` and finds the newest of each fold
-    example.c.task,
-    example.c.fold,
-    example.c.effective_at,
-    example.c.labelled,
-    example.c.joined,
-    example.c.withdrawn,
-    example.c.revision,
-    example.c.learned_revision,
-    example.c.set_aside_revision,
-    sqlite_where=text("revision IS NOT NULL"),
-)
-Index(
-    "ix_example_gate_prompt",  # covers `gate_prompts` and finds the newest of each prompt
-    example.c.task,
-    example.c.prompt_key,
-    example.c.effective_at,
-    example.c.labelled,
-    example.c.joined,
-    example.c.withdrawn,
-    example.c.revision,
-    sqlite_where=text("prompt_key IS NOT NULL"),
-)
-
-# Interactions that people were asked to judge: what they say is learned, and counted apart (`storage.asked`).
-asked = Table(
-    "asked",
-    metadata,
-    Column("example_id", Integer, ForeignKey("example.id"), primary_key=True),
-    _required("asked_at", UtcTime),
-    _required("last_asked_at", UtcTime),
 )
 
 # `record` is the event as it came; its signal stands in columns, which win, because it can come later.
@@ -209,6 +150,71 @@ Index(
     sqlite_where=text("stream IS NOT NULL"),
 )
 
+# -- what may be learned, and what judges
+
+# What may enter a pool, short of being reserved. Spelled once: an index serves only a query that repeats its words.
+OPEN = text("labelled AND joined AND NOT withdrawn AND revision > learned_revision AND revision > set_aside_revision")
+
+# One row an interaction that any event named. `rev` is its lock; `revision` is null until its events are joined.
+# The fates of revisions: the newest that was learned, that is back at half weight, that was set aside (0: none).
+example = Table(
+    "example",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _required("task", Text),
+    _required("interaction_id", Text),
+    _required("rev", Integer),
+    Column("fold", Text),
+    Column("revision", Integer),
+    Column("labelled", Boolean),
+    Column("joined", Boolean),
+    Column("withdrawn", Boolean),
+    Column("last_signal_at", UtcTime),
+    Column("effective_at", UtcTime),
+    _required("learned_revision", Integer, server_default=text("0")),
+    _required("half_weight_revision", Integer, server_default=text("0")),
+    _required("set_aside_revision", Integer, server_default=text("0")),
+    Column("set_aside_reason", Text),
+    Column("record", Text),
+    Column("answer_key", Text),  # the same for the same text to the same prompt (`storage.votes`)
+    Column("prompt_key", Text),  # of the gate fold alone: the same for the same prompt (`storage.records.prompts`)
+    UniqueConstraint("task", "interaction_id"),
+)
+Index("ix_example_open", example.c.task, example.c.fold, example.c.effective_at, sqlite_where=OPEN)
+Index(
+    "ix_example_state",  # covers `buffer_counts` and finds the newest of each fold
+    example.c.task,
+    example.c.fold,
+    example.c.effective_at,
+    example.c.labelled,
+    example.c.joined,
+    example.c.withdrawn,
+    example.c.revision,
+    example.c.learned_revision,
+    example.c.set_aside_revision,
+    sqlite_where=text("revision IS NOT NULL"),
+)
+Index(
+    "ix_example_gate_prompt",  # covers `gate_prompts` and finds the newest of each prompt
+    example.c.task,
+    example.c.prompt_key,
+    example.c.effective_at,
+    example.c.labelled,
+    example.c.joined,
+    example.c.withdrawn,
+    example.c.revision,
+    sqlite_where=text("prompt_key IS NOT NULL"),
+)
+
+# Interactions that people were asked to judge: what they say is learned, and counted apart (`storage.asked`).
+asked = Table(
+    "asked",
+    metadata,
+    Column("example_id", Integer, ForeignKey("example.id"), primary_key=True),
+    _required("asked_at", UtcTime),
+    _required("last_asked_at", UtcTime),
+)
+
 # Which fold a prompt or user was drawn into, once and for all; and how many each fold holds.
 fold = Table(
     "fold",
@@ -227,6 +233,8 @@ fold_count = Table(
     _required("entries", Integer),
     sqlite_with_rowid=False,
 )
+
+# -- what is tried
 
 # `updates`, because UPDATE is a word of SQL.
 updates = Table(
@@ -299,6 +307,8 @@ look = Table(
     _required("report", Text),
 )
 
+# -- what serves
+
 adapter = Table(
     "adapter",
     metadata,
@@ -352,6 +362,8 @@ score = Table(
     Column("yardstick", Text),
 )
 
+# -- what was decided
+
 decision = Table(
     "decision",
     metadata,
@@ -366,6 +378,8 @@ decision = Table(
     Index(None, "task", "kind"),
     sqlite_autoincrement=True,
 )
+
+# -- what answers fail in
 
 # Kinds of failure, and how many answers of each adapter failed in each. `kind` '' counts all that were judged; `source`
 # is `feedback` or `gate`. `words` of a cluster of prompts: hashes as JSON.
@@ -398,6 +412,8 @@ diagnosis = Table(
     _required("last_signal_at", UtcTime),
     _required("kinds", Text),
 )
+
+# -- searches for settings
 
 # The tuner's: `study.knobs` and `best` are JSON, as are a tuning's settings. Optuna's own journal holds the trials.
 study = Table(
