@@ -2,6 +2,7 @@
 
     python -m bench.thumbs                     seeds 1, 2, 3; two kinds of users
     python -m bench.thumbs --seed 7 --seeds 1 --quick
+    python -m bench.thumbs --seed 101 --beta 0.5 --rate 1e-3    other settings of KTO
 
 Each seed has prompts of its own, to which the base answers at temperature 1. A simulated user gives a thumb up to each
 answer that scores at least a bar (the demo's own score, which no method sees), else a thumb down: a lenient user (0.5)
@@ -62,7 +63,7 @@ class Trial:
     words: str
 
 
-def run(seed: int, count: int, prompts: Sequence[str], base: Path) -> list[Trial]:
+def run(seed: int, count: int, prompts: Sequence[str], base: Path, kto: KtoSettings) -> list[Trial]:
     """Both kinds of users, both arms, on one seed."""
     asked = [prompt_of(entities) for entities in islice(entity_lists(Pool.EVENTS, seed), count)]
     answers = _answers(base, None, asked, temperature=1.0, seed=seed)
@@ -71,7 +72,7 @@ def run(seed: int, count: int, prompts: Sequence[str], base: Path) -> list[Trial
         rows = _rows(list(zip(asked, answers, strict=True)), bar)
         liked = sum(row.reward > 0 for row in rows)
         for arm in ARMS:
-            result, reached = _trained(rows, arm, seed, prompts, base)
+            result, reached = _trained(rows, arm, seed, prompts, base, kto)
             words = f"{liked} liked, {len(rows) - liked} not; {result}"
             found.append(Trial(users, seed, arm, reached, words))
     return found
@@ -104,11 +105,13 @@ def _rows(said: Sequence[tuple[str, str]], bar: float) -> list[Row]:
     return rows
 
 
-def _trained(rows: Sequence[Row], arm: Preference, seed: int, prompts: Sequence[str], base: Path) -> tuple[str, float]:
+def _trained(
+    rows: Sequence[Row], arm: Preference, seed: int, prompts: Sequence[str], base: Path, kto: KtoSettings
+) -> tuple[str, float]:
     """What became of the update, in words, and the score after it."""
     methods: Methods = [
         (find_method("sft"), SftSettings(learning_rate=2.5e-3)),
-        (find_method("kto"), KtoSettings(learning_rate=5e-4)),
+        (find_method("kto"), kto),
     ]
     phases = with_replay(sort_rows(rows, [], [], methods[: 1 + (arm == "kto")], arm).phases, [], arm)
     settings = {method.name: settings.model_dump() for method, settings in methods}
@@ -174,22 +177,24 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="the first of them")
     parser.add_argument("--seeds", type=int, default=3, help="how many")
     parser.add_argument("--answers", type=int, default=60, help="thumbs of one seed")
+    parser.add_argument("--rate", type=float, default=5e-4, help="learning rate of KTO")
+    parser.add_argument("--beta", type=float, default=0.1, help="how strongly KTO is held to the base")
     parser.add_argument("--quick", action="store_true", help="40 prompts: to see that it works, not for figures")
     options = parser.parse_args()
     load, began_s, code = os.getloadavg()[0], time.monotonic(), commit()
+    kto = KtoSettings(learning_rate=options.rate, beta=options.beta)
     base, prompts = ensure_base(progress=False), score_prompts()[: 40 if options.quick else None]
     with redirect_stderr(open(os.devnull, "w", encoding="utf-8")):
         before = mean_score(list(zip(prompts, _answers(base, None, prompts), strict=True)))
         trials: list[Trial] = []
         for seed in range(options.seed, options.seed + options.seeds):
-            for trial in run(seed, options.answers, prompts, base):
+            for trial in run(seed, options.answers, prompts, base, kto):
                 trials.append(trial)
                 print(f"seed {seed}, {trial.users}, {trial.arm}: {100 * trial.score:.1f} ({trial.words})", flush=True)
     print(_table(before, trials))
     took_s = time.monotonic() - began_s
-    print(
-        f"{options.answers} thumbs, {len(prompts)} prompts; commit {code}; {machine()}; load {load:.1f}; {took_s:.0f} s"
-    )
+    print(f"KTO at {options.rate:g}, beta {options.beta:g}; {options.answers} thumbs, {len(prompts)} prompts")
+    print(f"commit {code}; {machine()}; load {load:.1f}; {took_s:.0f} s")
 
 
 if __name__ == "__main__":

@@ -163,7 +163,7 @@ def weigh(found: Found, task: TaskConfig, now: datetime, *, asked: bool = False)
 
     So `have` counts a pair or a disliked answer if and only if the update that it would start trains on such.
     """
-    methods, wanted, counts = methods_on(task, found.floor), task.learners.preference, JudgedCounts()
+    methods, wanted, counts = methods_on(task, found.floor), task.preference, JudgedCounts()
     for name in [method.name for method, _ in methods if method.name in PREFERENCE_METHODS]:
         decided = _decide(found, task, now, only(methods, name), asked)
         counted = set(decided[0].counted)

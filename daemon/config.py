@@ -36,7 +36,7 @@ from learners.methods.noop import NoopSettings
 from learners.methods.sft import SftSettings
 from learners.model import ModelSettings
 from learners.off_policy import OffPolicySettings
-from learners.preference import MIN_PAIRS, Preference
+from learners.preference import MIN_PAIRS, Preference, Wanted, wanted_of
 from learners.tuner import TunerSettings
 from learners.validators import open_validator, validator
 from storage.dialects.sqlite import path_of
@@ -93,8 +93,8 @@ class LearnerSwitches(Settings):
     preference: Annotated[Preference, BeforeValidator(_off)] = setting(
         "auto",
         doc=f"Learn from preferences, after SFT: auto by DPO where a batch has {MIN_PAIRS} untied pairs, else by KTO "
-        f"where it has {MIN_EACH_SIGN} liked and {MIN_EACH_SIGN} disliked answers; dpo and kto by that one alone; off "
-        "never.",
+        f"where it has {MIN_EACH_SIGN} liked and {MIN_EACH_SIGN} disliked answers, unless `hard_negatives` and a "
+        "validator tell which liked ones fail; dpo and kto by that one alone; off never.",
     )
 
     hyperparameters: bool = setting(
@@ -148,6 +148,16 @@ class TaskConfig(Settings):
     noop: NoopSettings
     hyperparameters: TunerSettings
     replay_share: float
+
+    @property
+    def checks_answers(self) -> bool:
+        """Whether it is known which answers fail a check of the task's validator, whoever liked them."""
+        return self.learners.on("hard_negatives") and self.validator is not None
+
+    @property
+    def preference(self) -> Wanted:
+        """What is wanted of preferences, all in all."""
+        return wanted_of(self.learners.preference, checked=self.checks_answers)
 
 
 class Config(Settings):

@@ -95,7 +95,7 @@ def gather(tx: Connection, update: Update, task: TaskConfig, now: datetime) -> M
     champion = registry.get_adapter(tx, update.champion)
     assert champion is not None, "an update's champion is registered before the update is made"
     return Material(
-        sorted=sort_rows(fresh, again, dev, methods_on(task, floor), task.learners.preference, counted),
+        sorted=sort_rows(fresh, again, dev, methods_on(task, floor), task.preference, counted),
         champion=champion,
         version=registry.next_version(tx, update.task),
         leaks=leaked + leaked_again,
@@ -150,7 +150,7 @@ def phases_of(material: Material, task: TaskConfig, replay: int, seed: int) -> t
     """What each phase trains on, with what is drawn for replay."""
     without = {row.origin.interaction_id for row in material.batch}
     drawn = sample_replay(material.learned, replay, seed, without=without)
-    return with_replay(material.sorted.phases, drawn, task.learners.preference)
+    return with_replay(material.sorted.phases, drawn, task.preference)
 
 
 def timed_runs(tx: Connection, champion: Adapter) -> list[tuple[float, int]]:

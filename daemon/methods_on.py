@@ -5,6 +5,7 @@ from __future__ import annotations
 from daemon.config import TaskConfig
 from learners.floor import Floor
 from learners.methods import find_method
+from learners.preference import possible
 from learners.router import Methods
 
 
@@ -16,8 +17,7 @@ def methods_on(task: TaskConfig, floor: Floor | None = None) -> Methods:
     """
     if task.method == "noop":
         return [(find_method("noop"), task.noop)]
-    wanted = task.learners.preference
     preference = [("dpo", task.dpo), ("kto", task.kto)]
-    chosen = [(find_method(name), settings) for name, settings in preference if wanted in ("auto", name)]
+    chosen = [(find_method(name), settings) for name, settings in preference if name in possible(task.preference)]
     sft = task.sft.model_copy(update={"min_signal": floor.signal}) if floor else task.sft
     return [(find_method("sft"), sft), *chosen]

@@ -88,7 +88,7 @@ def _phases(tx: Connection, task: TaskConfig, now: datetime, floor: Floor, most_
         _rows(tx, task, learned[missing:], now),
         _dev(tx, task, now),
         methods_on(task, floor),
-        task.learners.preference,
+        task.preference,
     ).phases
 
 

@@ -70,7 +70,7 @@ def _phases(wanted: Wanted, rows: Sequence[Sequence[Any]], dev: Sequence[Sequenc
             settings=settings[phase.method],
             rows=len(mine),
             dev_rows=len(judging),
-            fewest=fewest_of(phase.method, wanted.task.learners.preference),
+            fewest=fewest_of(phase.method, wanted.task.preference),
         )
         for phase, mine, judging in zip(wanted.phases, rows, dev, strict=True)
     )

@@ -2,8 +2,10 @@
 
 Pure. An update is one SFT phase, then at most one preference phase. `auto` takes DPO where there are enough pairs, else
 KTO where there are enough liked and disliked answers, else neither: a handful says more of who gave them than of what
-people prefer. The same counts decide when a batch is counted and when it is trained: what the batch would train on.
-What was learned earlier is replayed beside it, as targets are, and is no reason to take fewer new rows.
+people prefer. Where it is known which liked answers fail a check (`auto_checked`), it takes no KTO, since SFT on those
+that pass taught more (docs/preference.md). The same counts decide when a batch is counted and when it is trained: what
+the batch would train on. What was learned earlier is replayed beside it, as targets are, and is no reason to take fewer
+new rows.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from learners.router import Methods, route
 from storage.records import Row, RowRole
 
 Preference = Literal["auto", "off", "dpo", "kto"]
+Wanted = Literal["auto", "auto_checked", "off", "dpo", "kto"]
 PREFERENCE_METHODS = ("dpo", "kto")  # in the order in which `auto` wants them
 MIN_PAIRS = 16
 
@@ -75,16 +78,32 @@ class Sorted:
     preference: PreferenceChoice
 
 
-def choose_preference(wanted: Preference, counts: JudgedCounts) -> PreferenceChoice:
+def wanted_of(preference: Preference, *, checked: bool) -> Wanted:
+    """What is wanted of a task by its setting; `checked`: whether it is known which of its liked answers fail."""
+    return "auto_checked" if preference == "auto" and checked else preference
+
+
+def possible(wanted: Wanted) -> tuple[str, ...]:
+    """The methods that a preference phase may have, in the order in which they are wanted."""
+    found = {"auto": PREFERENCE_METHODS, "auto_checked": ("dpo",), "off": ()}
+    return found.get(wanted, (wanted,))
+
+
+def choose_preference(wanted: Wanted, counts: JudgedCounts) -> PreferenceChoice:
     """The phase that so many pairs and judged answers get."""
     if wanted == "off":
         return PreferenceChoice(None, "learners.preference is off")
-    if wanted != "kto" and counts.pairs >= (MIN_PAIRS if wanted == "auto" else 1):
-        return PreferenceChoice("dpo", f"dpo on {counts.pairs} pairs (learners.preference: {wanted})")
+    if wanted != "kto" and counts.pairs >= fewest_of("dpo", wanted):
+        name = "auto" if wanted == "auto_checked" else wanted
+        return PreferenceChoice("dpo", f"dpo on {counts.pairs} pairs (learners.preference: {name})")
     if wanted == "dpo":
         return PreferenceChoice(None, "no pairs")
-    fewest = MIN_EACH_SIGN if wanted == "auto" else 1
     pairs = f"{counts.pairs} of {MIN_PAIRS} pairs"
+    if wanted == "auto_checked":
+        return PreferenceChoice(
+            None, f"{pairs}; learners.preference: auto takes no kto where hard_negatives checks what was liked"
+        )
+    fewest = fewest_of("kto", wanted)
     if min(counts.liked, counts.disliked) >= fewest:
         because = f"{wanted}; {pairs}" if wanted == "auto" else wanted
         signs = f"{counts.liked} liked and {counts.disliked} disliked answers"
@@ -95,11 +114,11 @@ def choose_preference(wanted: Preference, counts: JudgedCounts) -> PreferenceCho
     return PreferenceChoice(None, f"{pairs}, {signs}; learners.preference: auto wants either")
 
 
-def fewest_of(method: str, wanted: Preference) -> int:
+def fewest_of(method: str, wanted: Wanted) -> int:
     """Without how many rows (KTO: of either sign) `choose_preference` gives no such phase."""
     if method not in PREFERENCE_METHODS:
         return 0
-    return {"dpo": MIN_PAIRS, "kto": MIN_EACH_SIGN}[method] if wanted == "auto" else 1
+    return {"dpo": MIN_PAIRS, "kto": MIN_EACH_SIGN}[method] if wanted.startswith("auto") else 1
 
 
 def count_judged(rows: Sequence[Row], methods: Methods) -> JudgedCounts:
@@ -120,7 +139,7 @@ def sort_rows(
     learned: Sequence[Row],
     dev: Sequence[Row],
     methods: Methods,
-    wanted: Preference,
+    wanted: Wanted,
     counted: Sequence[Row] | None = None,
 ) -> Sorted:
     """Each row to the phase that trains on it. Weights of a phase's new and learned rows stay comparable.
@@ -158,7 +177,7 @@ def _readable(method: str, dev: tuple[Row, ...]) -> tuple[Row, ...]:
     return () if find_method(method).lacks(dev) else dev
 
 
-def with_replay(phases: Sequence[PhaseRows], replayed: Collection[Row], wanted: Preference) -> tuple[PhaseRows, ...]:
+def with_replay(phases: Sequence[PhaseRows], replayed: Collection[Row], wanted: Wanted) -> tuple[PhaseRows, ...]:
     """The phases with what was drawn for replay as their `learned`, without those that have nothing to train on.
 
     Rows count as they were drawn, but where a few stand for very many no more than as many new ones do, or the new
@@ -182,7 +201,7 @@ def _share_beside(weights: Sequence[float], batch: Sequence[Row]) -> float:
     return min(1.0, new / fmean(weights)) if weights and new > 0 else 1.0
 
 
-def _is_enough(method: str, rows: Sequence[Row], wanted: Preference) -> bool:
+def _is_enough(method: str, rows: Sequence[Row], wanted: Wanted) -> bool:
     if method not in PREFERENCE_METHODS:
         return True
     counts = JudgedCounts(pairs=len(rows)) if method == "dpo" else JudgedCounts(0, *count_signs(rows))

@@ -1,7 +1,7 @@
 """Whether this machine can train over a base in 4 bits. Torch-free: doctor, start and worker ask the same question.
 
-What is looked at: the driver's file of an NVIDIA GPU, and that bitsandbytes is installed. Whether both work together
-shows when the first model is loaded.
+What is looked at: a file that an NVIDIA driver leaves, on Linux or under WSL, and that bitsandbytes is installed.
+Whether both work together shows when the first model is loaded.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from learners.errors import LearnerError
 from learners.model import Quantization
 
-DRIVER = Path("/proc/driver/nvidia/version")
+DRIVERS = (Path("/proc/driver/nvidia/version"), Path("/dev/dxg"))  # Linux, WSL
 LIBRARY = "bitsandbytes"
 
 
@@ -38,7 +38,7 @@ def check_quantization(wanted: Quantization) -> None:
 
 
 def _has_gpu() -> bool:
-    return DRIVER.exists()
+    return any(driver.exists() for driver in DRIVERS)
 
 
 def _has_library() -> bool:

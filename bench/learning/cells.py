@@ -20,11 +20,12 @@ from bench.learning.settings import (
     CURRICULA,
     EVERYTHING,
     FULL,
+    KTO_CHECKED,
     LEARNERS,
     SFT,
     TRIED,
+    TRIED_KTO,
     TRIED_PICKS,
-    TRIED_PREFERENCE,
     TRIED_SHARES,
     TUNER,
     find_setting,
@@ -43,7 +44,7 @@ ERD = BASES[:2]
 @dataclass(frozen=True, slots=True)
 class Point:
     """Rows an update takes, optimizer steps, share of noise, share of edge cases among what is asked, and the kind of
-    feedback. `rate` and `preference_rate` are set where learning rates are compared; `hostile`, `caps` and `gate` in
+    feedback. `rate` is set where learning rates are compared; `hostile`, `caps` and `gate` in
     attacks alone."""
 
     name: str = "centre"
@@ -53,7 +54,6 @@ class Point:
     rare: float = 0.05
     feedback: Literal["corrections", "thumbs"] = "corrections"
     rate: float | None = None
-    preference_rate: float | None = None
     hostile: float = 0.0
     caps: bool = True
     gate: bool = True
@@ -94,9 +94,8 @@ MOST_ROWS = BY_ROWS[-1].rows
 NOISE = (Point("noise-60", noise=0.6),)
 CURVE = Point("curve", steps=60)
 RATES = tuple(Point(f"rate-{rate:g}", rate=rate) for rate in TRIED)
-PREFERENCE_RATES = tuple(
-    Point(f"kto-rate-{rate:g}", feedback="thumbs", preference_rate=rate) for rate in TRIED_PREFERENCE
-)
+KTO_TRIED = Point("kto", feedback="thumbs")
+KTO_BESIDE = (SFT.name, "only-hard_negatives", KTO_CHECKED.name)
 SHARES = Point("shares")  # the centre, where shares of `active` are compared
 SHARED = (SFT.name, *(setting.name for setting in TRIED_SHARES))
 PICKS = (Point("picks"), Point("picks-noise-40", noise=0.4))  # where ways to pick a batch are compared
@@ -131,7 +130,7 @@ def all_cells() -> Iterator[Cell]:
     usual = [one.name for one in settings() if not one.everything and not one.asks and one.name not in apart]
     learners = [name for name in (f"only-{learner}" for learner in LEARNERS) if name not in apart]
     yield from _grid("update", ERD, RATES, (SFT.name,), DEV)
-    yield from _grid("update", ERD, PREFERENCE_RATES, ("only-preference",), DEV)
+    yield from _grid("update", ERD, (KTO_TRIED,), (*(one.name for one in TRIED_KTO), *KTO_BESIDE), DEV)
     yield from _grid("update", BASES, PICKS, PICKED, DEV)
     yield from _grid("update", BASES, (SHARES,), SHARED, DEV)
     yield from _grid("update", ERD, (CENTRE,), usual, REPORT)

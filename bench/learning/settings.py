@@ -17,8 +17,8 @@ from daemon.config import Config, LearnerSwitches
 # What was chosen on the dev seeds, among all of TRIED; the report lists every one with its result.
 TRIED: tuple[float, ...] = (1e-3, 2.5e-3, 5e-3)
 LEARNING_RATE = 5e-3
-TRIED_PREFERENCE: tuple[float, ...] = (2e-4, 5e-4, 2e-3)  # of KTO, on thumbs alone
-PREFERENCE_RATE = 5e-4
+DPO_RATE = 5e-4
+KTO: dict[str, float] = {"learning_rate": 2.5e-3, "beta": 1.0, "sft_weight": 1.0}
 
 LEARNERS = ("curriculum", "active", "hard_negatives", "augmentation", "preference", "hyperparameters")
 _ON: dict[str, Any] = {"preference": "kto"}  # how a learner that has more states than on and off is switched on
@@ -92,6 +92,29 @@ TRIED_SHARES = (
     _shares("eager", random=0.3, uncertain=0.4, diverse=0.2, quality=0.1),
 )
 
+
+def _kto(rate: float, beta: float, sft_weight: float = 0.0) -> Setting:
+    """KTO at these settings of `updates.kto`."""
+    says = f"KTO at {rate:g}, beta {beta:g}, SFT weight {sft_weight:g}"
+    own = {"learning_rate": rate, "beta": beta, "sft_weight": sft_weight}
+    return Setting(f"kto-{rate:g}-{beta:g}-{sft_weight:g}", says, learners=("preference",), updates={"kto": own})
+
+
+# On thumbs alone, where KTO learns; and whether it is better than SFT on the liked answers that pass all checks.
+TRIED_KTO = (
+    _kto(2e-4, 0.1),
+    _kto(5e-4, 0.1),
+    _kto(2e-3, 0.1),
+    _kto(2.5e-3, 0.1, 1.0),
+    _kto(2.5e-3, 0.3, 1.0),
+    _kto(2.5e-3, 0.5),
+    _kto(2.5e-3, 0.5, 1.0),
+    _kto(2.5e-3, 0.5, 3.0),
+    _kto(2.5e-3, 1.0, 1.0),
+    _kto(5e-3, 1.0, 1.0),
+)
+KTO_CHECKED = Setting("kto-checked", "KTO as chosen, with hard_negatives", learners=("preference", "hard_negatives"))
+
 TRIED_PICKS = (
     Setting("pick-heaviest", "the heaviest of the pool", pick="heaviest"),
     Setting("pick-newest", "the newest of the pool", pick="newest"),
@@ -129,7 +152,10 @@ def settings() -> tuple[Setting, ...]:
 
 def find_setting(name: str) -> Setting:
     """Raises ValueError for a name that is none."""
-    found = {setting.name: setting for setting in (*settings(), *TRIED_SHARES, *TRIED_PICKS, *CURRICULA)}
+    found = {
+        setting.name: setting
+        for setting in (*settings(), *TRIED_SHARES, *TRIED_KTO, KTO_CHECKED, *TRIED_PICKS, *CURRICULA)
+    }
     if name not in found:
         raise ValueError(f"there is no setting {name!r}; there are {', '.join(found)}")
     return found[name]
@@ -142,13 +168,13 @@ def in_force(
     rows: int,
     steps: int | str,
     rate: float | None = None,
-    preference_rate: float | None = None,
     guarded: bool = True,
 ) -> Config:
     """The product's configuration for a batch of `rows` and that many steps, at the rates that were chosen where none
     is given; `guarded` false takes the caps away."""
     sft = {"learning_rate": rate or LEARNING_RATE, "steps": steps, **setting.updates.get("sft", {})}
-    preference = {"learning_rate": preference_rate or PREFERENCE_RATE, "steps": steps}
+    dpo = {"learning_rate": DPO_RATE, "steps": steps}
+    kto = {**KTO, "steps": steps, **setting.updates.get("kto", {})}
     name, validator = task.validator
     caps = {} if guarded else {"max_share_per_user": 1.0, "min_users": 1}
     return Config.model_validate(
@@ -156,7 +182,7 @@ def in_force(
             "rewards": {"settle": 0},
             "batching": {"min": rows, "max": rows, **caps},
             "learners": {"preference": "off", **{name: _ON.get(name, True) for name in setting.learners}},
-            "updates": {**setting.updates, "sft": sft, "dpo": preference, "kto": preference},
+            "updates": {**setting.updates, "sft": sft, "dpo": dpo, "kto": kto},
             "tasks": {task.name: {"validator": {"name": name, "settings": validator}}},
         }
     )

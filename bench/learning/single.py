@@ -65,7 +65,7 @@ def config_of(gym: Gym, cell: Cell, tuned: Mapping[str, Any] = MappingProxyType(
     setting, point = find_setting(cell.setting), cell.point
     steps = "auto" if setting.everything else of_method(tuned).get(STEPS, point.steps)
     rate = tuned.get(RATE, point.rate)
-    return in_force(gym.task, setting, rows=point.rows, steps=steps, rate=rate, preference_rate=point.preference_rate)
+    return in_force(gym.task, setting, rows=point.rows, steps=steps, rate=rate)
 
 
 def _offered(gym: Gym, pool: Sequence[Told], cell: Cell, config: Config) -> tuple[Sequence[Told], float]:

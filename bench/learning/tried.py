@@ -1,39 +1,51 @@
-"""What was tried on the dev seeds before anything was reported: learning rates, ways to pick a batch without a learner,
-and the shares of `active`."""
+"""What was tried on the dev seeds before anything was reported: learning rates, settings of KTO, ways to pick a batch
+without a learner, and the shares of `active`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.learning.cells import BASES, ERD, PICKED, PICKS, PREFERENCE_RATES, RATES, SHARED, SHARES
+from bench.learning.cells import BASES, ERD, KTO_BESIDE, KTO_TRIED, PICKED, PICKS, RATES, SHARED, SHARES
 from bench.learning.claims import Results
-from bench.learning.settings import LEARNING_RATE, PREFERENCE_RATE, SFT, find_setting
+from bench.learning.settings import KTO, LEARNING_RATE, SFT, TRIED_KTO, find_setting
 from bench.learning.statistics import estimate
 from bench.learning.tables import Rows, about, of, points, table
 from learners.hooks.active import ActiveSettings
 
 
 def tried(results: Results) -> str:
-    """All three tables."""
-    given = [(point, SFT.name, point.rate, point.rate == LEARNING_RATE) for point in RATES]
-    given += [
-        (point, "only-preference", point.preference_rate, point.preference_rate == PREFERENCE_RATE)
-        for point in PREFERENCE_RATES
+    """All four tables."""
+    return "\n\n".join((_tried_rates(results), _tried_kto(results), _tried_picks(results), _tried_shares(results)))
+
+
+def _tried_rates(results: Results) -> str:
+    """Learning rates of SFT, at the centre."""
+    given = [(point.name, SFT.name, f"{point.rate:g}", point.rate == LEARNING_RATE) for point in RATES]
+    return _scores(results, ("setting", "learning rate", "base", "score", ""), given)
+
+
+def _tried_kto(results: Results) -> str:
+    """Settings of KTO on thumbs alone, then what SFT made of the same."""
+    names = (*(setting.name for setting in TRIED_KTO), *KTO_BESIDE)
+    given = [
+        (KTO_TRIED.name, name, (found := find_setting(name)).says, found.updates.get("kto") == KTO) for name in names
     ]
+    return _scores(results, ("setting", "what it is", "base", "score", ""), given)
+
+
+def _scores(results: Results, head: tuple[str, ...], given: Sequence[tuple[str, str, str, bool]]) -> str:
+    """Each point, setting, what is said of it and whether it was chosen, on both bases of the diagrams."""
     rows: Rows = []
     cells: list[Mapping[str, Any]] = []
-    for point, name, rate, chosen in given:
+    for point, name, says, chosen in given:
         for task, base in ERD:
-            found = of(results, f"update/{task}-{base}/{point.name}/{name}/")
+            found = of(results, f"update/{task}-{base}/{point}/{name}/")
             if found:
                 scores = estimate([one["metrics"]["score"] for one in found])
-                rows.append(
-                    (f"`{name}`", point.feedback, f"{rate:g}", f"{task}-{base}", points(scores), "chosen" * chosen)
-                )
+                rows.append((f"`{name}`", says, f"{task}-{base}", points(scores), "chosen" * chosen))
             cells += found
-    rates = table(("setting", "feedback", "learning rate", "base", "score", ""), rows) + about(cells)
-    return "\n\n".join((rates, _tried_picks(results), _tried_shares(results)))
+    return table(head, rows) + about(cells)
 
 
 def _tried_picks(results: Results) -> str:

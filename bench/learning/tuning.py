@@ -78,7 +78,7 @@ def _material(told: Sequence[Told], cell: Cell, config: Config, task: TaskConfig
     held = round(task.holdout.dev_share * len(told))
     dev = [row for each in told[:held] for row in rows_of(each.example, task.rewards, NOW)]
     batch = pick_batch(told[held:], find_setting(cell.setting), config, task.name, NOW, cell.seed)
-    phases = sort_rows(batch.rows, (), dev, methods_on(task), task.learners.preference).phases
+    phases = sort_rows(batch.rows, (), dev, methods_on(task), task.preference).phases
     found = material_of(task, phases, None)
     if isinstance(found, str):
         raise ValueError(f"too little to search on: {found}")

@@ -163,7 +163,7 @@ def methods_of(task: TaskConfig, setting: Setting) -> Methods:
 def _phases(
     batch: Batch, learned: Sequence[Row], task: TaskConfig, methods: Methods, replay: int, seed: int
 ) -> tuple[PhaseRows, ...]:
-    wanted = task.learners.preference
+    wanted = task.preference
     found = sort_rows(batch.rows, learned, (), methods, wanted)
     new = {row.origin.interaction_id for row in batch.rows}
     again = [row for phase in found.phases for row in phase.learned]

@@ -59,7 +59,10 @@ class KtoSettings(Settings):
 
 
 def takes(row: Row, settings: KtoSettings) -> bool:
-    """Whether a row is one text that was liked or disliked; a human's own text is liked."""
+    """Whether a row is one text that was liked or disliked; a human's own text is liked. What is known to fail a check
+    is never desirable, whoever liked it."""
+    if row.reward > 0 and row.fails_check:
+        return False
     return row.role != "pair" and abs(row.reward) > settings.dead_zone
 
 

@@ -83,7 +83,9 @@ def load_base(path: str) -> Any:
 
 
 def _load_quantized(path: str) -> Any:
-    """In 4-bit normal floats, their scales quantized too; computing in bfloat16. All of it is on one GPU."""
+    """In 4-bit normal floats, their scales quantized too; computing in bfloat16.
+
+    All of it is on one device: the GPU, but in tests, which use the CPU kernels of the same library."""
     check_quantization("4bit")
     in_4_bits = BitsAndBytesConfig(
         load_in_4bit=True,
@@ -92,7 +94,11 @@ def _load_quantized(path: str) -> Any:
         bnb_4bit_compute_dtype=torch.bfloat16,
     )
     base = AutoModelForCausalLM.from_pretrained(
-        path, quantization_config=in_4_bits, device_map={"": 0}, dtype=torch.bfloat16, local_files_only=True
+        path,
+        quantization_config=in_4_bits,
+        device_map={"": 0 if on_gpu() else "cpu"},
+        dtype=torch.bfloat16,
+        local_files_only=True,
     )
     return prepare_model_for_kbit_training(base, use_gradient_checkpointing=False)
 

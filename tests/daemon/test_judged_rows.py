@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from daemon.cli.one_update import lines_of
+from daemon.config import ValidatorChoice
 from daemon.material import phases_of, routing
 from daemon.standing import floor_of, standing_of
 from learners.off_policy import SOLVED
@@ -60,6 +61,21 @@ def test_disliked_answers_count_towards_a_batch_only_where_it_would_train_on_the
     assert decision.have == have
     assert ("12 response (no method" in decision.reason) is (have == liked)
     assert ("SFT's floor: 0.75, as configured" in decision.reason) is (have == liked)
+
+
+@pytest.mark.parametrize(("validator", "have"), [("length", 12), (None, 24)])
+def test_auto_takes_no_kto_where_it_is_known_which_liked_answers_fail(
+    store: Store, validator: str | None, have: int
+) -> None:
+    store.write(lambda tx: keep(tx, *thumbs(12, 12)))
+    task = config(hard_negatives=True).model_copy(
+        update={"validator": ValidatorChoice(name=validator, settings={"max": 50}) if validator else None}
+    )
+    decision = look(store, task)
+    assert decision.have == have
+    assert ("12 response (no method: 0 of 16 pairs; learners.preference: auto takes no kto" in decision.reason) is (
+        validator is not None
+    )
 
 
 def test_a_batch_that_is_full_holds_both_signs(store: Store) -> None:

@@ -70,6 +70,12 @@ def test_kto_learns_from_single_texts_whose_reward_is_outside_the_dead_zone(rewa
     assert not kto.takes(replace(ROW, reward=reward, role="pair", rejected="b"), settings)
 
 
+def test_kto_never_raises_what_is_known_to_fail_a_check_whoever_liked_it() -> None:
+    kto, failing = find_method("kto"), replace(ROW, fails_check=True)
+    assert not kto.takes(replace(failing, reward=1.0), KtoSettings())
+    assert kto.takes(replace(failing, reward=-1.0), KtoSettings())
+
+
 def test_kto_wants_both_signs_and_a_second_prompt() -> None:
     other = replace(ROW, messages=(Message("user", "another"),), reward=-1.0)
     assert find_method("kto").lacks([ROW, other]) == ""

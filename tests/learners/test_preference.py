@@ -14,8 +14,8 @@ from learners.methods.sft import SftSettings
 from learners.preference import (
     MIN_PAIRS,
     JudgedCounts,
-    Preference,
     Sorted,
+    Wanted,
     choose_preference,
     count_rows,
     roles_in_words,
@@ -48,6 +48,9 @@ def pairs(count: int, name: str = "p", weight: float = 1.0) -> list[Row]:
         ("auto", (16, 99, 99), "dpo", "dpo on 16 pairs (learners.preference: auto)"),
         ("auto", (15, 8, 9), "kto", "kto on 8 liked and 9 disliked answers (learners.preference: auto; "
          "15 of 16 pairs)"),
+        ("auto_checked", (15, 99, 99), None, "15 of 16 pairs; learners.preference: auto takes no kto where "
+         "hard_negatives checks what was liked"),
+        ("auto_checked", (16, 99, 99), "dpo", "dpo on 16 pairs (learners.preference: auto)"),
         ("dpo", (1, 99, 99), "dpo", "dpo on 1 pairs (learners.preference: dpo)"),
         ("dpo", (0, 99, 99), None, "no pairs"),
         ("kto", (99, 1, 1), "kto", "kto on 1 liked and 1 disliked answers (learners.preference: kto)"),
@@ -55,7 +58,7 @@ def pairs(count: int, name: str = "p", weight: float = 1.0) -> list[Row]:
     ],
 )  # fmt: skip
 def test_auto_takes_dpo_then_kto_where_there_is_enough_for_it(
-    wanted: Preference, counts: tuple[int, int, int], method: str | None, reason: str
+    wanted: Wanted, counts: tuple[int, int, int], method: str | None, reason: str
 ) -> None:
     choice = choose_preference(wanted, JudgedCounts(*counts))
     assert (choice.method, choice.on, choice.reason) == (method, method is not None, reason)

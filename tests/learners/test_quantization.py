@@ -14,7 +14,7 @@ from learners.quantization import NoQuantization, check_quantization
 
 @pytest.fixture(autouse=True)
 def no_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(quantization, "DRIVER", tmp_path / "no driver")
+    monkeypatch.setattr(quantization, "DRIVERS", (tmp_path / "no driver",))
 
 
 def test_without_a_gpu_it_says_so_and_what_to_do() -> None:
@@ -24,7 +24,7 @@ def test_without_a_gpu_it_says_so_and_what_to_do() -> None:
 
 
 def test_with_a_gpu_the_library_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(quantization, "DRIVER", tmp_path)
+    monkeypatch.setattr(quantization, "DRIVERS", (tmp_path / "no driver", tmp_path))
     monkeypatch.setattr(quantization, "LIBRARY", "no_such_library")
     with pytest.raises(NoQuantization, match=r"needs no_such_library.*adaptd\[qlora\]"):
         check_quantization("4bit")

@@ -19,9 +19,9 @@ from bench.learning.cells import (
     CENTRE,
     ERD,
     FEW,
+    KTO_TRIED,
     PICKS,
     PREFERENCE,
-    PREFERENCE_RATES,
     RATES,
     SHARES,
     THUMBS,
@@ -33,7 +33,7 @@ from bench.learning.cells import (
     write_cell,
 )
 from bench.learning.seeds import DEV, REPORT
-from bench.learning.settings import LEARNERS, TRIED_SHARES, find_setting, in_force, settings
+from bench.learning.settings import LEARNERS, TRIED_KTO, TRIED_SHARES, find_setting, in_force, settings
 from bench.learning.tasks import find_task
 from learners.hooks.active import ActiveSettings
 
@@ -48,7 +48,7 @@ def test_no_cell_is_planned_twice() -> None:
 def test_settings_are_chosen_on_seeds_that_do_not_report() -> None:
     assert not set(DEV) & set(REPORT)
     for cell in all_cells():
-        assert cell.seed in (DEV if cell.point in (*RATES, *PREFERENCE_RATES, *PICKS, SHARES) else REPORT)
+        assert cell.seed in (DEV if cell.point in (*RATES, KTO_TRIED, *PICKS, SHARES) else REPORT)
 
 
 def test_the_tuner_is_measured_at_the_centre_alone_for_it_is_dear() -> None:
@@ -168,3 +168,10 @@ def test_a_worker_ends_when_whoever_runs_the_cells_is_killed() -> None:
         while psutil.pid_exists(worker) and psutil.Process(worker).status() != psutil.STATUS_ZOMBIE:
             assert time.monotonic() < until, "the worker outlived its parent"
             time.sleep(0.05)
+
+
+def test_what_kto_is_set_to_is_among_what_was_tried() -> None:
+    found = in_force(find_task("erd"), find_setting("only-preference"), rows=24, steps=25).task("erd")
+    assert found is not None
+    tried = [in_force(find_task("erd"), one, rows=24, steps=25).task("erd") for one in TRIED_KTO]
+    assert [one.kto for one in tried if one].count(found.kto) == 1
