@@ -22,7 +22,7 @@ SETTINGS = {"learning_rate": 0.02, "steps": 5, "batch_size": 4}
 
 @pytest.fixture(autouse=True)
 def as_with_a_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Without the kernels for some CPUs that pack weights for inference when they are first read, and cannot go back."""
+    """Without the kernels for some CPUs that pack weights for inference at the first reading, and cannot go back."""
     monkeypatch.setattr(quantization, "DRIVERS", (tmp_path,))
     monkeypatch.setattr("bitsandbytes.nn.modules.has_avx512bf16", lambda: False, raising=False)
 
