@@ -14,6 +14,7 @@ from consumers.cleaning import last_asked, prompt_key
 from consumers.rewards import aged_out, decay
 from daemon.config import TaskConfig
 from learners import job as contract
+from learners.comparisons import net
 from learners.gate import newest_fairly, read_set
 from storage import buffer
 from storage.records import Example
@@ -118,9 +119,9 @@ def _target(example: Example) -> str | None:
 
 
 def _compared(example: Example) -> contract.Compared | None:
-    """The latest of its pairs that is no tie."""
-    pairs = [pair for pair in example.pairs if not pair.tie]
-    newest = max(pairs, key=lambda pair: pair.effective_at, default=None)
+    """The latest of its comparisons that most who made it agree on."""
+    agreed = [comparison for comparison in net(example.pairs) if not comparison.split]
+    newest = max(agreed, key=lambda comparison: comparison.effective_at, default=None)
     return None if newest is None else contract.Compared(chosen=newest.chosen, rejected=newest.rejected)
 
 

@@ -9,12 +9,12 @@ import pytest
 
 from daemon.batches import Batches
 from daemon.config import Config, TaskConfig
-from daemon.evidence import prompts_of
+from daemon.evidence import gate_prompts, prompts_of
 from daemon.leaks import gate_keys
 from daemon.material import Material, gather, phases_of, routing
 from learners.batching import BatchDecision
 from storage import buffer, registry, updates
-from storage.records import Example, Pair, Scalar, Target, Update
+from storage.records import Example, Message, Pair, Scalar, Target, Update
 from storage.store import Store
 from tests.storage.makers import NOW, example, keep, later
 
@@ -186,3 +186,26 @@ def test_a_tie_is_not_asked_by_a_gate_that_reads_human_texts(store: Store) -> No
     prompts = prompts_of(store.read(lambda tx: buffer.gate_examples(tx, "erd")), config(), NOW)
     assert sorted(prompt.id for prompt in prompts) == ["p0", "p1"]
     assert all(prompt.pair is not None and prompt.target is None for prompt in prompts)
+
+
+def test_the_gate_reads_of_two_texts_what_most_prefer_and_nothing_of_an_even_split(store: Store) -> None:
+    first = compared(3)
+    against = [replace(one.pairs[0], chosen="worse", rejected=one.pairs[0].chosen) for one in first]
+    said = [
+        (
+            replace(first[0].pairs[0], user_id="ann"),
+            replace(first[0].pairs[0], user_id="ben"),
+            replace(against[0], user_id="eve"),
+        ),
+        (replace(first[1].pairs[0], user_id="ann"), replace(against[1], user_id="eve")),
+        first[2].pairs,
+    ]
+    found = [
+        replace(one, pairs=tuple(replace(pair, effective_at=later(at)) for at, pair in enumerate(pairs)))
+        for one, pairs in zip(first, said, strict=True)
+    ]
+    asked = [replace(one, messages=(Message("user", f"Draw {at}"),)) for at, one in enumerate(found)]
+    store.write(lambda tx: keep(tx, *asked, fold="gate"))
+    prompts, _ = store.read(lambda tx: gate_prompts(tx, config(), later(10)))
+    read = {prompt.messages[0].content: prompt.pair and prompt.pair.chosen for prompt in prompts}
+    assert read == {"Draw 0": "better p0", "Draw 2": "better p2"}
