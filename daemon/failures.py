@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -43,6 +44,7 @@ class Failures:
         self._store, self._clock = store, clock
         self._examined: dict[str, dict[str, datetime]] = {}  # by task and interaction, as of its last feedback
         self._away_until: dict[str, datetime] = {}  # of tasks whose validator gave no score
+        self._unscored: dict[str, Counter[str]] = {}  # how often it gave none, by task and interaction that waits
         self._services = Validating()
 
     def look(self, task: TaskConfig, examples: Sequence[Example], champion: str) -> bool:
@@ -96,17 +98,29 @@ class Failures:
     def _examined_by_service(
         self, task: TaskConfig, choice: ValidatorChoice, waiting: Sequence[Example], champion: str
     ) -> dict[str, datetime]:
-        """What the service had said by now; about the rest it is asked meanwhile."""
+        """What the service had said by now; about the rest it is asked meanwhile.
+
+        What it gave no score for comes last then: one answer that it always stumbles over must not keep it from all
+        others.
+        """
         look, examined = self._services.take(task.name), dict[str, datetime]()
         if look is not None and look.choice == choice:
             said = [example for example in waiting if _texts(example) in look.scores]
             examined = self._examine(task, said, look, champion, math.inf) if said else {}
+            self._note_unscored(task.name, waiting, look.unscored)
             for error in look.errors:
                 self._leave_alone(task.name, error)
+        stumbled = self._unscored.get(task.name, Counter())
         rest = [example for example in waiting if example.interaction_id not in examined]
+        rest.sort(key=lambda example: stumbled[example.interaction_id])
         if rest and not self._away(task.name):
             self._services.begin(task.name, choice, [_texts(example) for example in rest[:AT_ONCE]])
         return examined
+
+    def _note_unscored(self, task: str, waiting: Sequence[Example], texts: Collection[Texts]) -> None:
+        before = self._unscored.get(task, Counter())
+        names = Counter(example.interaction_id for example in waiting if _texts(example) in texts)
+        self._unscored[task] = Counter({e.interaction_id: before[e.interaction_id] for e in waiting}) + names
 
     def _examine(
         self, task: TaskConfig, waiting: Sequence[Example], validator: Validator | None, champion: str, longest_s: float

@@ -29,6 +29,7 @@ class Look:
     texts: Sequence[Texts]
     scores: dict[Texts, Validated] = field(default_factory=dict)
     errors: list[Exception] = field(default_factory=list)  # the one that ended it early
+    unscored: list[Texts] = field(default_factory=list)  # what it was asked about then
     ended: threading.Event = field(default_factory=threading.Event)
 
     def validate(self, prompt: str, answer: str) -> Validated:
@@ -81,4 +82,6 @@ class Validating:
         for texts in look.texts:
             if self._stopping.is_set() or (look.scores and time.monotonic() > until_s):
                 return
+            look.unscored.append(texts)
             look.scores[texts] = validator.validate(*texts)
+            look.unscored.pop()

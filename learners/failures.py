@@ -30,6 +30,8 @@ from learners.validators import Validated, Validator
 from storage.records import Diagnosis, Example, Failure, FailureState, Tally
 
 CHECK, FEEDBACK, PROMPTS = "check:", "feedback:", "prompts:"
+MOST_CHECKS = 256  # kinds of a task that are named by sub-checks: a service may make up names without end
+OTHER_CHECKS = f"{CHECK}others"
 SAME_FRAME = 0.8
 MOST_CLUSTERS = 32
 MOST_WORDS = 200  # of a frame
@@ -78,6 +80,7 @@ def examine(
             continue
         validated = validator.validate(last_asked(example.messages), example.response) if validator else None
         mine = kinds_of(example, validated, rewards)
+        mine = _within(mine, kinds)
         if mine:
             mine = (*mine, _join_cluster(example, kinds, now))
         new = [kind for kind in mine if kind not in before.get(example.interaction_id, ())]
@@ -104,8 +107,17 @@ def kinds_of(example: Example, validated: Validated | None, rewards: RewardSetti
     return tuple(found)
 
 
+def _within(found: tuple[str, ...], known: Collection[str]) -> tuple[str, ...]:
+    """The kinds, where sub-checks that are beyond `MOST_CHECKS` of the task are one kind together."""
+    room = max(0, MOST_CHECKS - sum(kind.startswith(CHECK) for kind in known))
+    beyond = {*[kind for kind in found if kind.startswith(CHECK) and kind not in known][room:]}
+    return tuple(dict.fromkeys(OTHER_CHECKS if kind in beyond else kind for kind in found))
+
+
 def in_words(kind: str, clusters: int) -> str:
     """What an answer of that kind does wrong, for people; `clusters` is how many of prompts the task has."""
+    if kind == OTHER_CHECKS:
+        return f"fails a sub-check beyond the first {MOST_CHECKS} names"
     if kind.startswith(CHECK):
         return f"fails the sub-check {kind.removeprefix(CHECK)}"
     if kind.startswith(PROMPTS):
@@ -121,10 +133,13 @@ _FEEDBACK_WORDS = {
 
 
 def failed_checks(answers: Iterable[Mapping[str, bool]]) -> tuple[Mapping[str, int], int]:
-    """How many of the gate's answers, each with its sub-checks, failed in each kind, and how many there are."""
+    """How many of the gate's answers, each with its sub-checks, failed in each kind, and how many there are.
+
+    Of the `MOST_CHECKS` kinds alone that most failed in.
+    """
     judged = [checks for checks in answers if checks]
     failed = Counter(f"{CHECK}{name}" for checks in judged for name, passed in checks.items() if not passed)
-    return failed, len(judged)
+    return dict(failed.most_common(MOST_CHECKS)), len(judged)
 
 
 def in_states(

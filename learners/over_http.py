@@ -6,8 +6,8 @@ connecting, sending, head and body. asyncio can end a request at any point, so e
 which leaves nothing to close. The price is a connection a request and 3 ms of CPU: made for a judge or a validator,
 not for the engine.
 
-Limits: finding an address cannot be ended, only left alone; its thread ends with the resolver's own limit. Not to be
-called in a thread that runs an event loop.
+Limits: finding an address cannot be ended, only left alone; its thread ends with the resolver's own limit. A reply that
+is packed, though that was not asked for, is not unpacked. Not to be called in a thread that runs an event loop.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def retry_after_s(said: str, now: datetime) -> float:
     try:
         until = parsedate_to_datetime(said)
         return max(0.0, (until - now).total_seconds())
-    except (ValueError, TypeError):  # TypeError: a date without a zone
+    except (ValueError, TypeError, OverflowError):  # TypeError: a date without a zone; OverflowError: a year of 20 digits
         return 0.0
 
 
@@ -108,7 +108,7 @@ async def _within(timeout_s: float, method: str, url: str, body: bytes, headers:
         plain = {**headers, "accept-encoding": "identity"}
         async with http.stream(method, url, content=body, headers=plain) as answer:
             read = bytearray()
-            async for part in answer.aiter_bytes():
+            async for part in answer.aiter_raw():  # as it came: a packed reply could unpack to any size
                 read += part
                 if len(read) > MAX_REPLY_BYTES:
                     raise ReplyTooLong

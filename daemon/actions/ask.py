@@ -8,6 +8,7 @@ alone: the gate's answers are not looked at.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,11 +19,11 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from daemon.actions.context import Context
-from daemon.config import TaskConfig
+from daemon.config import TaskConfig, ValidatorChoice
 from daemon.errors import NotFound
 from learners.asking import Asked, asked_text, choose_questions
 from learners.folds import draw, fold_key
-from learners.validators import ValidatorUnavailable, open_validator
+from learners.validators import ValidatorUnavailable, asks_a_service, open_validator
 from storage import asked, buffer, decisions, folds
 from storage.records import Decision, Example, Fold
 
@@ -101,17 +102,31 @@ def _key(task: TaskConfig, example: Example) -> str:
 def validator_scores(
     config: TaskConfig, candidates: Sequence[Example], limit_s: float = VALIDATING_S
 ) -> list[float | None]:
-    """What the task's validator says of the answers; None from where its time is over or its service is away."""
+    """What the task's validator says of the answers; None from where its time is over or its service is away.
+
+    A service is not waited for longer either. One that hangs leaves a thread behind until its own time-out.
+    """
     if config.validator is None:
         return [None] * len(candidates)
-    until, scores = time.monotonic() + limit_s, list[float | None]()
+    scores: list[float | None] = []
+    asking = (config.validator, candidates[:VALIDATED], time.monotonic() + limit_s, scores)
+    if asks_a_service(config.validator.name):
+        thread = threading.Thread(target=_validate, args=asking, name="asking a validator", daemon=True)
+        thread.start()
+        thread.join(min(limit_s, threading.TIMEOUT_MAX))
+    else:
+        _validate(*asking)
+    found = scores[:]
+    return found + [None] * (len(candidates) - len(found))
+
+
+def _validate(choice: ValidatorChoice, examples: Sequence[Example], until_s: float, scores: list[float | None]) -> None:
     with suppress(ValidatorUnavailable):  # people can be asked without it
-        validator = open_validator(config.validator.name, config.validator.settings)
-        for example in candidates[:VALIDATED]:
-            if time.monotonic() > until:
-                break
+        validator = open_validator(choice.name, choice.settings)
+        for example in examples:
+            if time.monotonic() > until_s:
+                return
             scores.append(validator.validate(asked_text(example), example.response or "").score)
-    return scores + [None] * (len(candidates) - len(scores))
 
 
 def _mark(tx: Connection, task: TaskConfig, found: Asked, reason: str, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Annotated
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from daemon.actions.ask import MOST_QUESTIONS, ask_people
 from daemon.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, UrlOption, out, print_json
 from daemon.cli.options import ask as ask_daemon
 
+_DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 HOW = (
     'To answer, send an event with that interaction_id to POST /v1/events, such as {"kind": "thumb", "thumb": "up"} or '
     '{"kind": "correction", "corrected": "..."}.'
@@ -33,7 +35,17 @@ def ask(
     out.print(found["reason"], soft_wrap=True)
     for number, question in enumerate(found["questions"], start=1):
         out.print(f"\n{number}. interaction_id {question['interaction_id']}: {question['reason']}", soft_wrap=True)
-        out.print(f"prompt: {question['prompt']}", soft_wrap=True)
-        out.print(f"answer: {question['response']}", soft_wrap=True)
+        out.print(f"prompt: {_shown(question['prompt'])}", soft_wrap=True)
+        out.print(f"answer: {_shown(question['response'])}", soft_wrap=True)
     if found["questions"]:
         out.print(f"\n{HOW}", soft_wrap=True)
+
+
+def _shown(text: str) -> str:
+    """Without what a terminal would obey, such as an escape or a change of the text's direction."""
+    lines = text.replace("\r\n", "\n")
+    return "".join("\N{REPLACEMENT CHARACTER}" if _obeyed(character) else character for character in lines)
+
+
+def _obeyed(character: str) -> bool:
+    return character not in "\n\t" and (unicodedata.category(character) in ("Cc", "Cs") or character in _DIRECTIONS)

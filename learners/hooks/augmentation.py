@@ -128,7 +128,7 @@ def _sampled(rows: Sequence[Row], context: Context) -> Iterator[Made]:
     for place, (row, samples) in enumerate(zip(some, said, strict=True)):
         scored = [(one, context.tools.validate(row.messages, one.text)) for one in samples]
         found = sorted(((v.score, v.passed, one) for one, v in scored if v is not None), key=lambda each: -each[0])
-        whole = [(passed, one) for _, passed, one in found if one.whole]
+        whole = [(passed, one) for _, passed, one in found if one.imitable(row.messages)]
         if not whole:
             continue
         (good, best), (worth, fine, worst) = max(whole, key=lambda each: each[0]), found[-1]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from consumers.endings import ending_of
 from learners.ngrams import Vectors
 from learners.plan import Plan
 from learners.validators import Validated
@@ -24,6 +25,10 @@ class Sample:
 
     text: str
     whole: bool
+
+    def imitable(self, messages: Sequence[Message]) -> bool:
+        """Whether it may be a target as an answer to those: whole, and no run-on (`consumers.endings`)."""
+        return self.whole and ending_of(messages, self.text, None) is None
 
 
 class Tools(Protocol):

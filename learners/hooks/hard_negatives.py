@@ -110,7 +110,7 @@ def expand(rows: Sequence[Row], context: Context) -> Expanded:
         Made(place, "sample", _as_target(rows[place], sample.text, settings.weight), instead=True)
         for place, samples in zip(alone, said, strict=True)
         for sample in samples
-        if sample.whole
+        if sample.imitable(rows[place].messages)
     ]
     asked = len(alone) * settings.samples
     words = f"{len(alone)} failures have no target: {settings.samples} answers asked for each"

@@ -7,7 +7,8 @@ For each answer it sends `POST url` with the JSON {"prompt": "...", "answer": ".
 `score` in [0, 1] is all that must be there. `passed` is else whether the score is 1, `checks` else the one check
 `passed`; `parts` may give each check as a share in [0, 1], else a check that holds is 1 and one that does not 0. The
 same answer should always get the same reply, and the names of checks should not change: the gate compares two adapters
-by them.
+by them. They are shown in terminals and kept: at most 256 checks, each name of at most 100 characters, all of which can
+be printed.
 
 It never waits for ever: a request, from finding the address to the last byte of the reply, has `timeout`, and is made
 at most `attempts` times, with a pause between (`learners.over_http`). No answer, 429 and 5xx are tried again,
@@ -27,6 +28,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from consumers.cleaning import check_name
+from consumers.errors import Unreadable
 from learners.addresses import check_address
 from learners.over_http import NoReply, ReplyTooLong, post, request
 from storage.records.settings import DurationS, setting
@@ -36,6 +39,8 @@ from . import Validated, ValidatorUnavailable
 
 ASKS_A_SERVICE: Final = True
 MAX_CHARS: Final = 200_000
+MAX_CHECKS: Final = 256
+MAX_NAME_CHARS: Final = 100
 OK: Final = 200
 
 
@@ -87,8 +92,18 @@ class _Reply(BaseModel):
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
     score: float = Field(ge=0, le=1)
     passed: bool | None = None
-    checks: dict[str, bool] | None = None
-    parts: dict[str, float] | None = None
+    checks: dict[str, bool] | None = Field(None, max_length=MAX_CHECKS)
+    parts: dict[str, float] | None = Field(None, max_length=MAX_CHECKS)
+
+    @field_validator("checks")
+    @classmethod
+    def _named(cls, checks: dict[str, bool] | None) -> dict[str, bool] | None:
+        for name in checks or ():
+            try:
+                check_name(name, "the name of one", MAX_NAME_CHARS)
+            except Unreadable as fault:
+                raise ValueError(str(fault)) from None
+        return checks
 
 
 def open(settings: Settings) -> HttpService:

@@ -321,3 +321,25 @@ def test_a_service_that_is_away_is_asked_again_after_a_while(line: Store) -> Non
         watch.stop()
         assert len(service.asked) == 2
     assert "feedback:correction" in states(line)
+
+
+class Stumbling(ScoreService):
+    """Gives no score for one answer, whenever it is asked."""
+
+    def reply(self, body: dict[str, Any]) -> tuple[int, bytes]:
+        answered = super().reply(body)
+        return (404, b"no") if body["answer"] == "odd" else answered
+
+
+def test_an_answer_that_a_service_stumbles_over_does_not_keep_it_from_the_others(line: Store) -> None:
+    clock, examples = [later(9)], [said("odd", "odd"), said("a", KEYLESS), said("b", KEYLESS)]
+    watch = Failures(line, lambda: clock[0])
+    line.write(lambda tx: keep(tx, *examples))
+    with Stumbling() as service, capture_logs() as logged:
+        by = by_service(service.url)
+        look_until(lambda: logged, watch, by, examples)
+        clock[0] = later(90)
+        look_until(lambda: states(line), watch, by, examples)
+        watch.stop()
+        assert [body["answer"] for body in service.asked][:3] == ["odd", KEYLESS, KEYLESS]
+    assert states(line)["check:says_fine"] == ("open", 2)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from consumers.rewards import RewardSettings
-from learners.failures import Findings, examine, failed_checks, frame_of, in_states, kinds_of, state_of
+from learners.failures import Findings, examine, failed_checks, frame_of, in_states, in_words, kinds_of, state_of
 from learners.validators import Validated, open_validator
 from storage.records import Example, Failure, FailureState, Message, Pair, Scalar, Tally, Target
 from tests.storage.makers import NOW, example, later
@@ -186,6 +186,27 @@ def test_only_kinds_whose_state_changed_are_returned_with_the_time() -> None:
     }
     (changed,) = in_states(kinds, tallies, "erd@v1", later(5))
     assert (changed.kind, changed.state, changed.state_since) == ("check:keys", "fixed", later(5))
+
+
+def test_names_of_sub_checks_without_end_are_one_kind_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("learners.failures.MOST_CHECKS", 3)
+
+    class Inventive:
+        def __init__(self) -> None:
+            self.said = 0
+
+        def validate(self, prompt: str, answer: str) -> Validated:
+            self.said += 1
+            return Validated(0.0, False, {"old": False, f"new{self.said}": False}, {})
+
+    given = [(example(str(at)), "erd@v0") for at in range(6)]
+    found = examine(given, {}, {}, REWARDS, Inventive(), NOW)
+    counts = {kind: one.count for kind, one in found.kinds.items() if kind.startswith("check:")}
+    assert counts == {"check:old": 6, "check:new1": 1, "check:new2": 1, "check:others": 4}
+    assert in_words("check:others", 0) == "fails a sub-check beyond the first 3 names"
+    answers = [{"old": False, f"new{at}": False} for at in range(6)]
+    failed, judged = failed_checks(answers)
+    assert (len(failed), failed["check:old"], judged) == (3, 6, 6)
 
 
 def test_the_gates_answers_are_counted_by_sub_check() -> None:

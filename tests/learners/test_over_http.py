@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import threading
@@ -72,6 +73,26 @@ def test_a_body_without_end_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None
         request("POST", service.url, ANSWERED, timeout_s=FAR_S)
 
 
+def test_a_packed_reply_is_not_unpacked() -> None:
+    """A few bytes could unpack to any number, and nobody asked for it."""
+    packed = gzip.compress(bytes(100_000))
+
+    class Packing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-encoding", "gzip")
+            self.end_headers()
+            self.wfile.write(packed)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Packing) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        found = request("GET", f"http://127.0.0.1:{server.server_port}", timeout_s=FAR_S)
+        server.shutdown()
+    assert found.body == packed
+
+
 def test_attempts_end_with_the_last_reply_as_it_is(pauses: list[float]) -> None:
     with ScoreService([503, 500, 429]) as service:
         assert post(service.url, ANSWERED, {}, timeout_s=FAR_S, attempts=3) == Reply(429, b"no")
@@ -121,6 +142,7 @@ def test_a_service_may_say_when_to_come_again_within_the_timeout(
         ("", 0.0),
         ("-5", 0.0),
         ("nan", 0.0),
+        ("Sat, 21 Nov 99999999999999999999 10:00:00 GMT", 0.0),
     ],
 )
 def test_a_time_to_come_again_may_be_a_date(said: str, seconds: float) -> None:

@@ -55,14 +55,25 @@ def test_a_vote_has_its_criterion_and_where_it_names_nobody_the_interactions_use
 
 def test_the_newest_are_told_and_other_tasks_feedback_and_taken_back_ones_are_not(store: Store) -> None:
     judged = event("v", "i1", body=Validation(0.2), signal=Signal(0.2, "1"), received_at=later(3))
-    taken_back = event("r", "i9", body=Retraction(event_id="b"), received_at=later(9))
+    taken_back = event("r", "i9", body=Retraction(event_id="b"), user_id="u2", received_at=later(9))
     elsewhere = event("x", "i1", task="other", body=Validation(1.0), signal=HALF)
     store.write(lambda tx: put(tx, rated("a", "i1", "u1", 1.0), rated("b", "i2", "u2", 0.0, 1), judged, taken_back))
     store.write(lambda tx: put(tx, elsewhere))
     found = store.read(lambda tx: votes.recent_votes(tx, "erd", 10))
     assert [(vote.signal, vote.by_validator) for vote in found] == [(0.2, True), (1.0, False)]
     assert len(store.read(lambda tx: votes.recent_votes(tx, "erd", 1))) == 1
-    assert store.read(lambda tx: votes.recent_judgements(tx, "erd", 2)) == [0.2, 0.0]
+    assert store.read(lambda tx: votes.recent_judgements(tx, "erd", 3)) == [0.2, 1.0]
+
+
+@pytest.mark.parametrize(("said_by", "left"), [({"user_id": "u1"}, 1), ({"user_id": "u9"}, 2), ({"trusted": True}, 0)])
+def test_only_who_said_it_or_a_trusted_app_takes_a_vote_back(
+    store: Store, said_by: dict[str, Any], left: int
+) -> None:
+    """Or one hostile user's words would silence whoever disagrees with another."""
+    taken_back = event("r", "i1", body=Retraction(interaction_id="i1"), received_at=later(9), **said_by)
+    store.write(lambda tx: put(tx, rated("a", "i1", "u1", 1.0), rated("b", "i1", "u2", 0.0, 1), taken_back))
+    assert len(store.read(lambda tx: votes.recent_votes(tx, "erd", 10))) == left
+    assert len(store.read(lambda tx: votes.recent_judgements(tx, "erd", 10))) == left
 
 
 def test_what_was_asked_for_is_no_vote(store: Store) -> None:

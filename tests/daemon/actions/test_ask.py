@@ -1,11 +1,12 @@
 """`ask` over a store: what it shows, marks and counts, and that its answers are learned like any other."""
 
+import time
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from daemon.actions.ask import ask_people
+from daemon.actions.ask import ask_people, validator_scores
 from daemon.actions.context import Context
 from daemon.config import Config
 from daemon.errors import NotFound
@@ -13,6 +14,7 @@ from storage import buffer, decisions
 from storage.artifacts import Artifacts
 from tests.daemon.desk import NOW, Desk, wire
 from tests.daemon.metrics.pages import Page
+from tests.learners.slow_service import slow_service
 
 
 @pytest.fixture
@@ -108,3 +110,15 @@ def test_people_are_asked_without_a_validator_that_cannot_be_asked(desk: Desk, c
     settings = {"url": "http://127.0.0.1:9/score", "token_file": "gone"}
     desk.config = Config.model_validate({"tasks": {"erd": {"validator": {"name": "http", "settings": settings}}}})
     assert len(ask_people(context, "erd", 3).questions) == 3
+
+
+def test_people_are_asked_at_once_though_a_validators_service_hangs(desk: Desk, context: Context) -> None:
+    fill(desk)
+    began = time.monotonic()
+    with slow_service("silent") as url:
+        service = {"name": "http", "settings": {"url": url, "timeout": "60s"}}
+        desk.config = Config.model_validate({"tasks": {"erd": {"validator": service}}})
+        task = desk.config.task("erd")
+        assert task is not None
+        assert validator_scores(task, list(desk.examples().values())[:2], limit_s=0.05) == [None, None]
+        assert time.monotonic() - began < 15  # the service hangs up after 20 s

@@ -121,7 +121,7 @@ def test_a_replay_to_a_broker_that_is_absent_is_unreachable(
 def test_ask_shows_what_to_judge_and_how_to_answer(tmp_path: Path) -> None:
     write_yaml(tmp_path, {"batching": {"max_share_per_user": 1}})
     lines = [
-        as_bytes(wire(f"e{n}", "interaction", interaction_id=f"i{n}", prompt=f"Draw shop {n}.")) for n in range(40)
+        as_bytes(wire(f"e{n}", "interaction", interaction_id=f"i{n}", prompt=f"Draw shop {n}.\x1b[31m\u202e\nPlease")) for n in range(40)
     ]
     (tmp_path / "seen.jsonl").write_bytes(b"\n".join(lines))
     assert adaptd("replay", "seen.jsonl", "--to", "store", "--task", "erd", cwd=tmp_path).returncode == 0
@@ -130,6 +130,7 @@ def test_ask_shows_what_to_judge_and_how_to_answer(tmp_path: Path) -> None:
     assert "Writing to the store of" in people.stderr
     assert "1. interaction_id i" in people.stdout
     assert "prompt: Draw shop" in people.stdout
+    assert ".\N{REPLACEMENT CHARACTER}[31m\N{REPLACEMENT CHARACTER}\nPlease\n" in people.stdout, "a terminal obeys none"
     assert "To answer, send an event with that interaction_id" in people.stdout
     programs = json.loads(adaptd("ask", "erd", "--count", "1", "--json", cwd=tmp_path).stdout)
     assert programs["questions"][0]["interaction_id"] not in people.stdout

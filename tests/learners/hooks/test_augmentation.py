@@ -94,6 +94,18 @@ def test_the_best_passing_answer_is_a_target_and_best_and_worst_a_pair() -> None
     assert (pair.row.role, pair.row.completion, pair.row.rejected) == ("pair", good, "nonsense")
 
 
+def test_an_answer_that_runs_on_is_no_target_and_not_what_is_chosen_however_well_it_scores() -> None:
+    (row,) = diagrams(1)
+    runs_on = f"{row.completion}\n\nUser: and another?"
+    good = row.completion.replace("int id PK", "string id PK")
+    champion = Champion(runs_on, good, "erDiagram")
+    champion.validate = lambda messages, answer: Validated(  # type: ignore[method-assign]
+        float("PK" in answer), "PK" in answer, {}, {}
+    )
+    found = made([row], champion, best_of_n=3, renaming=False)["best_of_n"]
+    assert [one.row.completion for one in found] == [good, good]
+
+
 def test_where_no_answer_passes_there_is_no_pair_and_the_target_is_not_kept() -> None:
     rows, champion = diagrams(2), Champion("nonsense", "erDiagram")
     found = made(rows, champion, best_of_n=2, renaming=False)["best_of_n"]

@@ -91,7 +91,7 @@ class Champion(Lengths):
 
 def test_a_failure_without_a_target_takes_an_answer_of_the_champions_in_its_place() -> None:
     batch = [row(0), disliked(1)]
-    made = expand(batch, context(Champion("bad", "good 1", "good, but cut-")))
+    made = expand(batch, context(Champion("bad", "good 1", "good, but cut-", "good\nUser: and then?")))
     assert [(one.parent, one.row.completion, one.row.role, one.instead) for one in made.rows] == [
         (1, "bad", "target", True),
         (1, "good 1", "target", True),

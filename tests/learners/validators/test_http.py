@@ -67,6 +67,11 @@ def test_a_service_in_trouble_is_asked_again(trouble: int) -> None:
         ({"score": 1.0, "checks": {"a": "yes"}}, "something else than a score", 1),
         ({"score": 1.0, "checks": {"a": True}, "parts": {"b": 1.0}}, "`parts` that are not one share", 1),
         ({"score": 1.0, "checks": {"a": True}, "parts": {"a": 7.0}}, "`parts` that are not one share", 1),
+        ({"score": 1.0, "checks": {"\x1b[31m": True}}, "checks: .* control characters", 1),
+        ({"score": 1.0, "checks": {"tone\n": True}}, "checks: .* control characters", 1),
+        ({"score": 1.0, "checks": {"": True}}, "checks: .* empty", 1),
+        ({"score": 1.0, "checks": {"long" * 26: True}}, "checks: .* 104 characters, more than 100", 1),
+        ({"score": 1.0, "checks": {f"c{n}": True for n in range(257)}}, "something else than a score .checks: ", 1),
         (b" " * 1_100_000, "more than 1000000 bytes", 1),
     ],
 )
