@@ -283,4 +283,5 @@ def _demonstration(feedback: Sequence[Event], subject: _Subject) -> Target | Non
 
 
 def _pair(event: Event, body: Preference, subject: _Subject) -> Pair:
-    return Pair(body.chosen, body.rejected, body.tie, event.effective_at, _user_of(event, subject))
+    user, given_in = _user_of(event, subject), body.chosen_interaction_id
+    return Pair(body.chosen, body.rejected, body.tie, event.effective_at, user, given_in)

@@ -1,5 +1,5 @@
-"""What rows count by beside their own feedback, read from the store: trust in users, how far the task has come, and
-which answers fail a check."""
+"""What rows count by beside their own feedback, read from the store: trust in users, how far the task has come,
+which answers fail a check, and which were cut off."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
+from consumers.endings import CUT_REASONS
 from consumers.trust import EVERYONE, trust_of
 from daemon.config import TaskConfig
 from daemon.failures import failing_checks
 from learners.floor import Floor, choose_floor
 from learners.router import Standing, version_of
-from storage import registry, votes
+from storage import buffer, registry, votes
 from storage.records import Example
 
 MOST_VOTES = 2000  # judgements that trust is made of, newest first
@@ -23,13 +24,16 @@ def standing_of(tx: Connection, task: TaskConfig, examples: Iterable[Example]) -
     """For the rows of those examples of a task, as it stands."""
     line = registry.line_of(tx, task.name)
     champion = version_of(line.champion, task.name) if line else None
+    found = list(examples)
+    chosen_in = {pair.chosen_in for example in found for pair in example.pairs if pair.chosen_in is not None}
     trust = trust_of(votes.recent_votes(tx, task.name, MOST_VOTES)) if task.rewards.trust else EVERYONE
     return Standing(
         trust,
         champion,
         registry.reigned_versions(tx, task.name),
         task.off_policy.superseded_after,
-        failing_checks(tx, task, {example.interaction_id for example in examples}),
+        failing_checks(tx, task, {example.interaction_id for example in found}),
+        buffer.answers_that_ended(tx, task.name, chosen_in, CUT_REASONS),
     )
 
 

@@ -26,7 +26,8 @@ _Voice = tuple[str | None, int]  # a user; or nobody's, by its number
 class Comparison:
     """`chosen` over `rejected`, by `users`: the majority, the latest voice last, None for nobody known.
 
-    `agreement` in [0.1, 1], or 0 for an even split, of which `chosen` is only what was said last.
+    `agreement` in [0.1, 1], or 0 for an even split, of which `chosen` is only what was said last. `chosen_in` are the
+    interactions in which `chosen` was given, as far as they were named.
     """
 
     chosen: str
@@ -34,6 +35,7 @@ class Comparison:
     agreement: float
     effective_at: datetime
     users: tuple[str | None, ...]
+    chosen_in: frozenset[str] = frozenset()
 
     @property
     def split(self) -> bool:
@@ -68,6 +70,7 @@ def _netted(voices: Mapping[_Voice, Pair]) -> Comparison | None:
         agreement=agreement_of_voices(len(sides[True]), len(sides[False]), len(voices) - len(decided)),
         effective_at=max(pair.effective_at for pair in won),
         users=tuple(pair.user_id for pair in won),
+        chosen_in=frozenset(pair.chosen_in for pair in won if pair.chosen_in is not None),
     )
 
 

@@ -13,12 +13,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
 from consumers.cleaning import prompt_key
-from consumers.endings import ending_of
+from consumers.endings import Ending, ending_of
 from consumers.rewards import RewardSettings, aged_out, normalise, reward, weight
 from consumers.trust import EVERYONE, Trust
 from learners.batching import BatchExample
@@ -50,7 +50,8 @@ class Standing:
     Trust in users; the version of the task's champion, where it is known; those of all that have been champion, lowest
     first (candidates that were rejected use numbers up too, and succeeded nobody); and after how many successors an
     adapter's bad texts are superseded. `failing`: interactions whose answer fails an open check of the task's
-    validator, where `hard_negatives` looks after those: SFT imitates no such answer, whoever liked it.
+    validator, where `hard_negatives` looks after those: SFT imitates no such answer, whoever liked it. `cut`: answers of
+    other interactions that were cut off, by interaction, since a pair may choose one of them.
     """
 
     trust: Trust = EVERYONE
@@ -58,6 +59,7 @@ class Standing:
     reigned: tuple[int, ...] = ()
     superseded_after: int | None = None
     failing: frozenset[str] = frozenset()
+    cut: Mapping[str, str] = field(default_factory=dict)
 
 
 NEW = Standing()
@@ -103,7 +105,7 @@ def rows_of(
     rows = [
         *((row, (row.user_id,)) for row in _targets(example)),
         *((row, example.users) for row in _response(example, rewards, standing)),
-        *((_pair(example, compared), compared.users) for compared in _compared(example, pairs)),
+        *((_pair(example, compared, standing), compared.users) for compared in _compared(example, pairs)),
     ]
     share = HALF_WEIGHT if half_weight else 1.0
     return tuple(
@@ -210,7 +212,7 @@ def _compared(example: Example, pairs: Iterable[Pair]) -> tuple[Comparison, ...]
     return net(replace(pair, user_id=pair.user_id or example.user_id) for pair in pairs)
 
 
-def _pair(example: Example, pair: Comparison) -> Row:
+def _pair(example: Example, pair: Comparison, standing: Standing) -> Row:
     return Row(
         messages=example.messages,
         completion=pair.chosen,
@@ -222,14 +224,18 @@ def _pair(example: Example, pair: Comparison) -> Row:
         user_id=pair.users[-1],
         effective_at=pair.effective_at,
         rejected=pair.rejected,
-        ending=ending_of(example.messages, pair.chosen, _finish_reason_of(example, pair.chosen)),
+        ending=_ending_of_chosen(example, pair, standing),
         even_split=pair.split,
     )
 
 
-def _finish_reason_of(example: Example, text: str) -> str | None:
-    """It belongs to the response, which a compared text may be."""
-    return example.finish_reason if example.response and text.strip() == example.response.strip() else None
+def _ending_of_chosen(example: Example, pair: Comparison, standing: Standing) -> Ending | None:
+    """A finish reason belongs to a response, which the chosen text may be: of this interaction, or of another."""
+    chosen = pair.chosen.strip()
+    if any(standing.cut.get(name, "").strip() == chosen for name in pair.chosen_in):
+        return "cut"
+    own = example.response is not None and chosen == example.response.strip()
+    return ending_of(example.messages, pair.chosen, example.finish_reason if own else None)
 
 
 def _origin(example: Example) -> Origin:

@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from storage.asked import UNASKED
 from storage.bulk import chunks
+from storage.dialects.sqlite import text_in
 from storage.records import Example, Fold, codec
 from storage.reservations import FREE, LIVE
 from storage.tables import OPEN, event, example, reservation, updates
@@ -116,6 +117,20 @@ def arrivals(tx: Connection, task: str, since: datetime) -> int:
 
 # A batch is received at one time: without their places in it, an index would put signals in order of their size.
 _LAST_FIRST = (event.c.received_at.desc(), event.c.id.desc())
+
+
+def answers_that_ended(
+    tx: Connection, task: str, interactions: Collection[str], reasons: Collection[str]
+) -> dict[str, str]:
+    """The responses of those interactions that ended for one of these finish reasons, by interaction."""
+    query = select(example.c.interaction_id, text_in(example.c.record, "response"))
+    query = query.where(example.c.task == task, text_in(example.c.record, "finish_reason").in_(reasons))
+    return {
+        name: response
+        for some in chunks(interactions)
+        for name, response in tx.execute(query.where(example.c.interaction_id.in_(some)))
+        if response
+    }
 
 
 def recent_signals(tx: Connection, task: str, limit: int) -> list[tuple[datetime, float]]:

@@ -63,13 +63,14 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One preference of one human."""
+    """One preference of one human; `chosen_in` is the interaction in which `chosen` was given, where that was said."""
 
     chosen: str
     rejected: str
     tie: bool
     effective_at: datetime
     user_id: str | None
+    chosen_in: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from consumers.joins import JoinSettings, join
+from consumers.similarity import SimilaritySettings
 from daemon.cli.one_update import lines_of
 from daemon.config import ValidatorChoice
 from daemon.material import phases_of, routing
@@ -15,11 +17,11 @@ from learners.off_policy import SOLVED
 from learners.preference import rows_to_train
 from learners.router import rows_of
 from storage import buffer, registry
-from storage.records import Adapter, Example, Scalar, Signal
+from storage.records import Adapter, Example, Preference, Scalar, Signal
 from storage.store import Store
 from tests.daemon.test_choosing import Learning
 from tests.daemon.test_preference import by, compared, config, corrected, look, material
-from tests.storage.makers import NOW, example, insert, keep, later, rating
+from tests.storage.makers import NOW, event, example, insert, keep, later, rating
 
 
 def judged(count: int, signal: float, name: str, **changes: object) -> list[Example]:
@@ -98,6 +100,22 @@ def test_what_nobody_may_learn_from_is_counted_by_why(store: Store) -> None:
         store.write(lambda tx, to=version: registry.set_champion(tx, "erd", f"erd@v{to}", NOW, ""))  # type: ignore[misc]
     decision = look(store, config())
     assert all(words in decision.reason for words in ("4 superseded", "3 run-on", "2 cut"))
+
+
+def test_a_pair_does_not_choose_what_was_cut_off_in_another_interaction(store: Store) -> None:
+    """Its own response ended well; the preferred one came with another interaction, which the preference names."""
+    other = example("other", response="a text that was cut o", finish_reason="length", scalar=None)
+    preferred = Preference("a text that was cut o", "erDiagram", False, "other", None)
+    said = [event("i", response="erDiagram"), event("p", body=preferred, user_id="u1")]
+    joined = join(said, JoinSettings(), SimilaritySettings()).example
+    pairs = joined.pairs
+    unlike = replace(pairs[0], chosen="a text that was cut out later")  # of which that finish reason says nothing
+    store.write(lambda tx: keep(tx, other))
+    for pair, ending in ((pairs[0], "cut"), (unlike, None), (replace(pairs[0], chosen_in=None), None)):
+        one = replace(joined, pairs=(pair,))
+        standing = store.read(lambda tx, one=one: standing_of(tx, config(), [one]))  # type: ignore[misc]
+        (row,) = rows_of(one, config().rewards, NOW, standing=standing)
+        assert (row.role, row.ending) == ("pair", ending)
 
 
 def test_candidates_that_were_rejected_succeed_nobody(store: Store) -> None:
