@@ -98,7 +98,7 @@ def retry_after_s(said: str, now: datetime) -> float:
     try:
         until = parsedate_to_datetime(said)
         return max(0.0, (until - now).total_seconds())
-    except (ValueError, TypeError, OverflowError):  # TypeError: a date without a zone; OverflowError: a year of 20 digits
+    except (ValueError, TypeError, OverflowError):  # without a zone it is a TypeError; so far off, an OverflowError
         return 0.0
 
 

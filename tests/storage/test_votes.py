@@ -66,9 +66,7 @@ def test_the_newest_are_told_and_other_tasks_feedback_and_taken_back_ones_are_no
 
 
 @pytest.mark.parametrize(("said_by", "left"), [({"user_id": "u1"}, 1), ({"user_id": "u9"}, 2), ({"trusted": True}, 0)])
-def test_only_who_said_it_or_a_trusted_app_takes_a_vote_back(
-    store: Store, said_by: dict[str, Any], left: int
-) -> None:
+def test_only_who_said_it_or_a_trusted_app_takes_a_vote_back(store: Store, said_by: dict[str, Any], left: int) -> None:
     """Or one hostile user's words would silence whoever disagrees with another."""
     taken_back = event("r", "i1", body=Retraction(interaction_id="i1"), received_at=later(9), **said_by)
     store.write(lambda tx: put(tx, rated("a", "i1", "u1", 1.0), rated("b", "i1", "u2", 0.0, 1), taken_back))

@@ -121,7 +121,8 @@ def test_a_replay_to_a_broker_that_is_absent_is_unreachable(
 def test_ask_shows_what_to_judge_and_how_to_answer(tmp_path: Path) -> None:
     write_yaml(tmp_path, {"batching": {"max_share_per_user": 1}})
     lines = [
-        as_bytes(wire(f"e{n}", "interaction", interaction_id=f"i{n}", prompt=f"Draw shop {n}.\x1b[31m\u202e\nPlease")) for n in range(40)
+        as_bytes(wire(f"e{n}", "interaction", interaction_id=f"i{n}", prompt=f"Draw shop {n}.\x1b[31m\u202e\nPlease"))
+        for n in range(40)
     ]
     (tmp_path / "seen.jsonl").write_bytes(b"\n".join(lines))
     assert adaptd("replay", "seen.jsonl", "--to", "store", "--task", "erd", cwd=tmp_path).returncode == 0

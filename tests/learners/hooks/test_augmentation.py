@@ -32,6 +32,13 @@ class Champion(Lengths):
         return DIAGRAMS.validate(messages[-1].content, answer) if self._judges else None
 
 
+class Lenient(Champion):
+    """Looks at the keys alone."""
+
+    def validate(self, messages: Sequence[Message], answer: str) -> Validated | None:
+        return Validated(float("PK" in answer), "PK" in answer, {}, {})
+
+
 def diagrams(count: int) -> list[Row]:
     lists = entity_lists(Pool.EVENTS, 3)
     return [asked(prompt_of(names), good_answer(names), at) for at, names in zip(range(count), lists, strict=False)]
@@ -98,10 +105,7 @@ def test_an_answer_that_runs_on_is_no_target_and_not_what_is_chosen_however_well
     (row,) = diagrams(1)
     runs_on = f"{row.completion}\n\nUser: and another?"
     good = row.completion.replace("int id PK", "string id PK")
-    champion = Champion(runs_on, good, "erDiagram")
-    champion.validate = lambda messages, answer: Validated(  # type: ignore[method-assign]
-        float("PK" in answer), "PK" in answer, {}, {}
-    )
+    champion = Lenient(runs_on, good, "erDiagram")
     found = made([row], champion, best_of_n=3, renaming=False)["best_of_n"]
     assert [one.row.completion for one in found] == [good, good]
 
