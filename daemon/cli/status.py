@@ -11,6 +11,8 @@ from daemon.actions.status import status as read_status
 from daemon.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, UrlOption, ask, out, points, print_json
 from daemon.cli.trends import trend_line
 
+MOST_KINDS = 12  # of failure, in the line of a task
+
 
 def status(config: ConfigOption = DEFAULT_CONFIG, url: UrlOption = None, as_json: JsonOption = False) -> None:
     """How everything stands: sources, events, and for each task champion, batch and updates."""
@@ -66,6 +68,12 @@ def _failure(one: dict[str, Any]) -> str:
     return f"{one['count']} {one['kind']}{state}"
 
 
+def _failures(kinds: list[dict[str, Any]]) -> str:
+    """The first few, which need looking at most, and how many more there are."""
+    more = f" and {len(kinds) - MOST_KINDS} more kinds" if len(kinds) > MOST_KINDS else ""
+    return ", ".join(_failure(one) for one in kinds[:MOST_KINDS]) + more
+
+
 def _print_task(name: str, task: dict[str, Any]) -> None:
     table = Table(title=f"task {name}", title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
     champion = task["champion"]
@@ -79,8 +87,7 @@ def _print_task(name: str, task: dict[str, Any]) -> None:
     if task["batch"]:
         table.add_row("batch", task["batch"]["reason"])
     if task["failures"]:
-        kinds = ", ".join(_failure(one) for one in task["failures"])
-        table.add_row("failures", f"{kinds}; adaptd failures {name} says more")
+        table.add_row("failures", f"{_failures(task['failures'])}; adaptd failures {name} says more")
     running = task["updates"]["running"]
     if running:
         table.add_row("update", f"{running['update_id']} {running['state']} since {running['since']}{_at(running)}")

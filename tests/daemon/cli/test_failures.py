@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from daemon.cli.failures import age_in_words
+from daemon.cli.status import MOST_KINDS
 from daemon.config import load
 from storage import failures, registry
 from storage.records import Diagnosis, Failure, Message
@@ -73,3 +74,16 @@ def test_a_kind_that_is_not_there_ends_with_those_that_are(
 )
 def test_ages_are_told_in_the_largest_unit_that_they_fill(seconds: float, words: str) -> None:
     assert age_in_words(seconds) == words
+
+
+def test_status_names_the_first_kinds_alone_where_there_are_many(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Store.open(load(config, environ={}).storage.url) as store:
+        now = datetime.now(UTC)
+        kinds = [Failure("erd", f"check:made up {at}", 1, now, now, "open", now) for at in range(MOST_KINDS + 2)]
+        store.write(lambda tx: failures.save_failures(tx, kinds))
+    assert run(monkeypatch, "status", "-c", config) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "and 3 more kinds; adaptd failures erd says more" in told
+    assert told.count("check:made up") == MOST_KINDS - 1
