@@ -176,13 +176,15 @@ def test_a_failure_is_imitated_only_with_a_target_whoever_liked_it() -> None:
     assert [row.role for row in targets] == ["target"]
 
 
-def test_a_failure_without_a_target_may_be_a_row_of_kto_by_what_people_said() -> None:
+def test_a_failure_without_a_target_may_be_a_row_of_kto_as_a_bad_one_alone() -> None:
     failing = Standing(failing=frozenset({"i1"}))
     both: list[Any] = [(find_method("sft"), SftSettings()), (find_method("kto"), KtoSettings())]
-    for signal, sign in ((0.9, 1), (0.1, -1)):
-        rows = rows_of(replace(BARE, scalar=Scalar(signal, 1, NOW)), REWARDS, NOW, standing=failing)
-        (row,) = route(rows, both).by_method["kto"]
-        assert row.reward * sign > 0
+    liked, disliked = (
+        route(rows_of(replace(BARE, scalar=Scalar(signal, 1, NOW)), REWARDS, NOW, standing=failing), both)
+        for signal in (0.9, 0.1)
+    )
+    assert (liked.by_method, liked.no_method) == ({}, {"failed check": 1})
+    assert [row.reward < 0 for row in disliked.by_method["kto"]] == [True]
 
 
 def test_an_answer_of_negative_reward_is_not_imitated_however_low_the_floor_is() -> None:
