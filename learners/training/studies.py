@@ -4,9 +4,9 @@ The journal is a file to which Optuna only appends; one worker at a time writes 
 leave three things behind, which the next one puts right: half a line, a lock that nobody holds, and a trial that runs
 for ever. So a kill costs one trial. Optuna's own tools read the file: `optuna-dashboard FILE`.
 
-One line that cannot be read would end every search of the task from then on, for Optuna reads all of them. So a journal
-that was damaged otherwise (by a disk, by hand) is cut off before the first such line: what stands before it is a journal
-still, and the whole file is kept beside it as `FILE.broken`.
+One line that cannot be read would end every search of the task from then on, for Optuna reads all of them. So a
+journal that was damaged otherwise (by a disk, by hand) is cut off before the first such line: what stands before it is
+a journal still, and the whole file is kept beside it as `FILE.broken`.
 """
 
 from __future__ import annotations
