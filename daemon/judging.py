@@ -85,7 +85,8 @@ class Judging:
         if not task.gate.enabled:
             self._apply(update, judge((), (), task.gate, seed=update.update_id), ())
             return
-        if self._clock() < self._not_before.get(update.update_id, self._clock()):
+        not_before = self._not_before.get(update.update_id)
+        if not_before is not None and self._clock() < not_before:
             return
         bench = self._store.read(lambda tx: self._bench(tx, update, task))
         wait = wait_for(bench.entries, bench.looks, task.gate, _tried_with(update))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,7 @@ class Bench:
         engine = EngineAt("http://127.0.0.1:1", {})
         worker: Any = self.worker
         self.passed = timedelta()
-        self.judging = Judging(store, artifacts, worker, lambda: self.config, lambda: NOW + self.passed, lambda: engine)
+        self.judging = Judging(store, artifacts, worker, lambda: self.config, self.clock, lambda: engine)
         store.write(lambda tx: registry.ensure_line(tx, "erd", "base", NOW))
         self.add("erd@v1")
         self.add("erd@v2")
@@ -95,6 +95,11 @@ class Bench:
         for state, values in steps.items():
             made = store.write(partial(updates.change_update, current=made, to_state=state, now=NOW, **values))
         self.number = made.update_id
+
+    def clock(self) -> datetime:
+        """No two readings are the same, as of a real one."""
+        self.passed += timedelta(microseconds=1)
+        return NOW + self.passed
 
     def add(self, name: str) -> None:
         new = Adapter(name, "erd", int(name[-1]), "base", "erd@v0", None, NOW, "candidate")
