@@ -19,6 +19,7 @@ from daemon.leaks import gate_keys
 from daemon.methods_on import methods_on
 from daemon.standing import floor_of, standing_of
 from learners.batching import BatchDecision, BatchEvidence, decide, measure
+from learners.errors import LearnerError
 from learners.floor import Floor
 from learners.preference import (
     PREFERENCE_METHODS,
@@ -71,6 +72,9 @@ class Batches:
         answered = False
         try:
             answered = self._look(task, tasks, champion, unfinished, asked=asked)
+        except LearnerError as error:  # a golden file that is gone, say: status tells why nothing begins
+            self._last[task.name] = _undecided(task, str(error))
+            raise
         finally:
             if asked and not answered:
                 self._asked.add(task.name)
@@ -123,6 +127,10 @@ class Weighed:
     evidence: BatchEvidence
     no_method: Mapping[str, int]
     preference: PreferenceChoice
+
+
+def _undecided(task: TaskConfig, why: str) -> BatchDecision:
+    return BatchDecision(False, 0, task.batching.min, 0, 0, "waiting", f"cannot be looked at: {why}", (), ())
 
 
 def _drawn_first(found: Found, decision: BatchDecision) -> list[Example]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -37,6 +37,8 @@ from storage.records import Adapter, Decision, Look, Origin, Score, Update, Upda
 from storage.store import Store
 
 log = structlog.get_logger(__name__)
+
+AWAY = timedelta(seconds=30)  # until what did not answer is asked again, then four times as long, up to 16 times
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class Judging:
         self._store, self._artifacts, self._jobs = store, artifacts, jobs
         self._config, self._clock, self._engine = config, clock, engine
         self._failures = Failures(store, clock)
+        self._not_before: dict[int, datetime] = {}  # by update, where a judge or a validator was away
 
     def step(self, update: Update, task: TaskConfig) -> None:
         """The next due thing for one candidate."""
@@ -81,6 +84,9 @@ class Judging:
             return
         if not task.gate.enabled:
             self._apply(update, judge((), (), task.gate, seed=update.update_id), ())
+            return
+        not_before = self._not_before.get(update.update_id)
+        if not_before is not None and self._clock() < not_before:
             return
         bench = self._store.read(lambda tx: self._bench(tx, update, task))
         wait = wait_for(bench.entries, bench.looks, task.gate, _tried_with(update))
@@ -145,7 +151,7 @@ class Judging:
             self._store.write(lambda tx: self._again(tx, update, "the validator was changed meanwhile"))
             return
         if result.outcome == "failed":
-            self._crashed(update, result.reason)
+            self._crashed(update, result.reason, away=result.try_again)
             return
         rows = gate_rows(read_answers(folder))
         bench, texts = self._store.read(
@@ -171,14 +177,18 @@ class Judging:
         if not result.screened:
             self._failures.judged(task, one_row_each(rows), str(update.candidate), job.champion.name)
 
-    def _crashed(self, update: Update, reason: str) -> None:
-        """Evaluations are tried again a bounded number of times; then the update fails and its batch returns."""
+    def _crashed(self, update: Update, reason: str, *, away: bool = False) -> None:
+        """Evaluations are tried again a bounded number of times; then the update fails and its batch returns.
+
+        Where a service was `away` there is a pause before, so that its restart does not cost a trained candidate."""
         crashes = int(update.report.get("evaluate_crashes", 0)) + 1
         log.warning("evaluation lost", update=update.update_id, task=update.task, reason=reason, attempt=crashes)
         if crashes >= self._config().updates.max_attempts:
             why = f"could not be judged in {crashes} attempts, the last because: {reason}"
             self._store.write(lambda tx: self._conclude(tx, update, "failed", why, "failed"))
             return
+        if away:
+            self._not_before[update.update_id] = self._clock() + AWAY * 4 ** min(crashes - 1, 2)
         report = {**update.report, "evaluate_crashes": crashes}
         self._store.write(lambda tx: updates.change_update(tx, update, update.state, self._clock(), report=report))
 
@@ -246,6 +256,8 @@ class Judging:
             assert update.candidate is not None, "what is a candidate has a name"
             registry.reject(tx, update.candidate)
         report = {**update.report, "released": released} | ({"verdict": _report(judgement)} if judgement else {})
+        if state == "held":  # it was judged: what went wrong before is no part of the next look's attempts
+            report.pop("evaluate_crashes", None)
         updates.change_update(tx, update, state, now, reason=reason, report=report)
         words = f"{state}: {reason}"
         subject = update.candidate or f"update {update.update_id}"

@@ -174,7 +174,9 @@ class Learning:
         tick_all(self._old_bases, self._guarded, time.monotonic())
         tasks = self._tasks()
         for task in tasks:
-            self._guarded(task.name, lambda task=task: self._tick_task(task, look_at_batches))  # type: ignore[misc]
+            self._guarded(task.name, lambda task=task: self._tick_task(task))  # type: ignore[misc]
+            if look_at_batches:  # guarded apart: not every tick looks, and what lasts is to be said once
+                self._guarded(f"batch of {task.name}", lambda task=task: self._look_at_batch(task))  # type: ignore[misc]
         if look_at_batches:
             self._guarded("tasks that are gone", lambda: self._end_work_of_others({task.name for task in tasks}))
         self._guarded("release", self._releasing.tick)
@@ -223,7 +225,7 @@ class Learning:
             names |= set(self._store.read(buffer.tasks))
         return [found for name in sorted(names) if (found := config.task(name)) is not None]
 
-    def _tick_task(self, task: TaskConfig, look_at_batches: bool) -> None:
+    def _tick_task(self, task: TaskConfig) -> None:
         unfinished, held = self._store.read(
             lambda tx: (updates.running_update(tx, task.name), updates.held_update(tx, task.name))
         )
@@ -238,8 +240,6 @@ class Learning:
             self._advance(unfinished, held, task)
         elif held is not None:
             self._judging.step(held, task)
-        if look_at_batches:
-            self._look_at_batch(task)
 
     def _of_other_base(self, update: Update) -> bool:
         """Whether it was begun against a champion on a base that is not the present one."""

@@ -51,12 +51,16 @@ class SearchMaterial:
         return sum(row.replay for row in self.rows)
 
 
-def gather_to_search(tx: Connection, task: TaskConfig, now: datetime) -> SearchMaterial | str:
-    """The material, or why there is none yet."""
+def gather_to_search(
+    tx: Connection, task: TaskConfig, now: datetime, method: str | None = None
+) -> SearchMaterial | str:
+    """The material, or why there is none yet. Of `method`, an open study's, while there is enough for that: where two
+    methods have about as many rows, no study would come to its end."""
     if find_method(task.method).alone:
         return f"{task.method} has nothing to tune"
     floor = floor_of(tx, task)
-    found = material_of(task, _phases(tx, task, now, floor, task.batching.max + MOST_REPLAYED), _champion(tx, task))
+    phases = _phases(tx, task, now, floor, task.batching.max + MOST_REPLAYED)
+    found = material_of(task, phases, _champion(tx, task), method)
     if isinstance(found, str):
         return found
     keys = tuple(sorted(every_key(tx, task))) if makes(task) else ()
@@ -111,9 +115,13 @@ def _dev(tx: Connection, task: TaskConfig, now: datetime) -> list[Row]:
     return [row for example in examples for row in rows_of(example, task.rewards, now, standing=standing)]
 
 
-def material_of(task: TaskConfig, phases: Sequence[PhaseRows], champion: Adapter | None) -> SearchMaterial | str:
-    """The material of the phase that has most to train on, or why that is too little. Pure."""
-    phase = max(phases, key=lambda phase: len(phase.batch))
+def material_of(
+    task: TaskConfig, phases: Sequence[PhaseRows], champion: Adapter | None, method: str | None = None
+) -> SearchMaterial | str:
+    """The material of the phase of that method where it has enough, else of the one that has most to train on, or why
+    that is too little. Pure."""
+    wanted = [phase for phase in phases if phase.method == method and _is_enough(task, phase)]
+    phase = max(wanted or phases, key=lambda phase: len(phase.batch))
     if len(phase.batch) < task.batching.min:
         return f"{len(phase.batch)} of {task.batching.min} rows to train on"
     if len(phase.dev) < MIN_DEV:
@@ -121,6 +129,10 @@ def material_of(task: TaskConfig, phases: Sequence[PhaseRows], champion: Adapter
     again = tuple(replace(row, replay=True) for row in phase.learned[:MOST_REPLAYED])
     whole = replace(phase, learned=again)
     return SearchMaterial(phase.method, rows_to_train(whole), rows_to_judge_by(phase), champion)
+
+
+def _is_enough(task: TaskConfig, phase: PhaseRows) -> bool:
+    return len(phase.batch) >= task.batching.min and len(phase.dev) >= MIN_DEV
 
 
 def knobs_of(task: TaskConfig, material: SearchMaterial) -> tuple[Knob, ...]:

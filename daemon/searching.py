@@ -25,7 +25,8 @@ from daemon.search_material import SearchMaterial, evidence_of_start, gather_to_
 from daemon.studies import journal_of, measures_as, open_study
 from daemon.tuned import configured_values
 from learners import job as contract
-from learners.job_files import last_progress, read_result, write_job, write_rows
+from learners.errors import LearnerError
+from learners.job_files import last_progress, read_job, read_result, write_job, write_rows
 from learners.tuner import (
     MOST_CRASHES,
     SEEDS,
@@ -121,10 +122,18 @@ class Searching:
         ended_well = status.state == "done"
         self._end(search, search.cost if ended_well else max(1, search.study.done - search.begun))
         result = read_result(search.handle.directory) if ended_well else None
-        if isinstance(result, contract.SearchResult):
+        if isinstance(result, contract.SearchResult) and result.pairs and self._changed_since(search, task):
+            self._change(study, "open", reason="what was in force was changed meanwhile; it is compared again")
+        elif isinstance(result, contract.SearchResult):
             self._take(search, task, result)
         else:
             self._crashed(search, status.reason or "no heartbeat")
+
+    def _changed_since(self, search: _Search, task: TaskConfig) -> bool:
+        """Whether a comparison was with what is not in force any more: an edit by hand is never overruled by it."""
+        job = read_job(search.handle.directory)
+        assert isinstance(job, contract.SearchJob), "a search has a search job"
+        return job.comparison is not None and dict(job.comparison.against) != self._in_force(task, search.study)
 
     def _give_way(self, search: _Search, reason: str) -> None:
         """Killed, not asked: a finished trial is on disk, and an unfinished one is not worth an update's wait."""
@@ -219,8 +228,11 @@ class Searching:
             if found.trials and self._used >= task.hyperparameters.at_once:
                 self._used = 0
             self._words[task.name] = found.reason
-            if found.trials and self._start(task, found.trials):
-                return
+            try:
+                if found.trials and self._start(task, found.trials):
+                    return
+            except LearnerError as error:  # its golden file is gone, say: the others are searched nevertheless
+                self._words[task.name] = f"waits: {error}"
 
     def _in_turn(self, on: dict[str, TaskConfig]) -> list[TaskConfig]:
         """The task whose study has waited longest comes first, then those without one."""
@@ -230,16 +242,17 @@ class Searching:
 
     def _start(self, task: TaskConfig, allowed: int) -> bool:
         """Whether a search of this task was begun."""
-        material = self._store.read(lambda tx: gather_to_search(tx, task, self._clock()))
         study = self._store.read(lambda tx: tunings.open_study_of(tx, task.name))
+        method = study.method if study else None
+        material = self._store.read(lambda tx: gather_to_search(tx, task, self._clock(), method))
         if isinstance(material, str):
             self._words[task.name] = f"waits: {material}"
             return False
-        if study is not None and (study.method, study.base_hash) != (material.method, self._base.hash):
-            words = f"it was for {study.method}, on the base of then"
+        if study is not None and study.method != material.method:
+            words = f"it was for {study.method}, and most rows are for {material.method} now"
             self._store.write(lambda tx, study=study: self._settle(tx, study, "cancelled", words))  # type: ignore[misc]
             study = None
-        if study is not None and (why := outdated(study, task)):
+        if study is not None and (why := self._outdated(study, task)):
             study = self._store.write(lambda tx, study=study: self._begin_anew(tx, task, study, material, why))  # type: ignore[misc]
         study = study or self._open(task, material)
         if study is None:
@@ -249,6 +262,9 @@ class Searching:
             self._submit(study, job, material)
         return job is not None
 
+    def _outdated(self, study: Study, task: TaskConfig) -> str:
+        return outdated(study, task) if study.base_hash == self._base.hash else "it was on the base of then"
+
     def _begin_anew(self, tx: Connection, task: TaskConfig, study: Study, material: SearchMaterial, why: str) -> Study:
         """A study of as many trials as one had that nothing can be added to, which is ended."""
         self._settle(tx, study, "cancelled", why)
@@ -257,6 +273,7 @@ class Searching:
     def _open(self, task: TaskConfig, material: SearchMaterial) -> Study | None:
         """A study that begins by itself, where one is due."""
         studies = self._store.read(lambda tx: tunings.list_studies(tx, task.name, limit=1))
+        studies = [study for study in studies if study.base_hash == self._base.hash]  # of another, it says nothing here
         rows = len(material.rows)
         if not is_due(rows, task.batching.min, studies[0].rows if studies else None):
             self._words[task.name] = f"study {studies[0].study_id} is {studies[0].state}; the next when rows have grown"

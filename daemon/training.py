@@ -7,6 +7,7 @@ the train and dev folds and nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -31,6 +32,7 @@ from learners.job_files import (
     read_result,
     read_rows,
 )
+from learners.model import kept_shape
 from learners.preference import PhaseRows
 from learners.replay import StartChoice, choose_start, with_share
 from storage import decisions, registry, reservations, updates
@@ -137,11 +139,16 @@ class Training:
         folder = self._jobs.left_off(update)
         if folder is None:
             return None
-        job, known = read_job(folder), {row.origin for row in (*material.batch, *material.learned)}
+        try:
+            job, rows = read_job(folder), read_rows(folder / contract.ROWS)
+        except LearnerError as error:  # a disk, or a hand; it would be as broken at the next look
+            log.warning("checkpoint left alone", update=update.update_id, task=update.task, reason=str(error))
+            return None
+        known = {row.origin for row in (*material.batch, *material.learned)}
         if not isinstance(job, contract.TrainJob) or (job.candidate, job.base) != (candidate, self._base):
             return None
         same = [phase.method for phase in job.phases if phase.rows != 0] == [phase.method for phase in phases]
-        return folder if same and {row.origin for row in read_rows(folder / contract.ROWS)} <= known else None
+        return folder if same and {row.origin for row in rows} <= known else None
 
     def _choose(self, material: Material, task: TaskConfig) -> StartChoice:
         limits, rows = self._config().updates, sum(material.sizes.values())
@@ -150,6 +157,9 @@ class Training:
             lambda tx: start_evidence(tx, found, sizes, material.champion, task, now, limits.start_budget)
         )
         choice = choose_start(limits.start, evidence)
+        path = self._artifacts.path_of(material.champion)
+        if choice.mode == "champion" and (kept := kept_shape(path, self._config().model.lora)):
+            choice = replace(choice, reason=f"{choice.reason}; {kept}")
         return with_share(choice, task.replay_share, rows) if rows else choice  # a new line learns from everything
 
     def _finish(self, update: Update, folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Literal
 
 from storage.records.settings import Settings, setting
@@ -61,3 +63,20 @@ class ModelSettings(Settings):
         live=False,
     )
     lora: LoraSettings = setting(LoraSettings(), doc="Shape of the adapters.", live=False)
+
+
+def kept_shape(adapter: Path | None, lora: LoraSettings) -> str:
+    """In words, where the adapter in that folder is not of the shape that `model.lora` asks for: whatever goes on from
+    it keeps its own. Empty where it is, or cannot be read (its worker says so)."""
+    if adapter is None:
+        return ""
+    try:
+        told = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    names = {"rank": "r", "alpha": "lora_alpha", "rslora": "use_rslora", "dora": "use_dora"}
+    asked = {name: getattr(lora, name) for name in names}
+    other = [f"{name} {told[there]}" for name, there in names.items() if told.get(there, asked[name]) != asked[name]]
+    return (
+        f"its shape stays ({', '.join(other)}): what model.lora says now is for updates from the base" if other else ""
+    )

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from consumers.cleaning import prompt_key
 from learners.engines.wire import BadRequest, parse_messages
 from learners.errors import LearnerError
 from learners.job import Prompt
@@ -30,7 +31,7 @@ _GENERAL_FILE = Path(__file__).with_name("general_prompts.json")
 class SetUnreadable(LearnerError):
     """The golden file or the retention set cannot be read, or a line is not a prompt with a target.
 
-    To do: correct the line that the text names; the candidate waits meanwhile and is judged then.
+    To do: correct the line or the file that the text names; the candidate waits meanwhile and is judged then.
 
     Shows as: a line in the daemon's log, while it lasts, and a failed check of `adaptd doctor`.
     """
@@ -46,6 +47,11 @@ def read_set(name: SetName, source: Path | Literal["general", "off"] | None) -> 
     if not MIN_ITEMS <= len(items) <= MOST_ITEMS:
         raise SetUnreadable(
             f"gate.{name}: {source} has {len(items)} lines; {MIN_ITEMS} to {MOST_ITEMS} prompts with targets are needed"
+        )
+    different = len({prompt_key(messages) for messages, _ in items})
+    if different < MIN_ITEMS:  # equal prompts are one piece of evidence, and on fewer nothing is compared
+        raise SetUnreadable(
+            f"gate.{name}: {source} has {different} different prompts in {len(items)} lines; {MIN_ITEMS} are needed"
         )
     return tuple(_prompt(name, at, messages, target) for at, (messages, target) in enumerate(items, 1))
 
@@ -63,7 +69,7 @@ def _prompt(name: SetName, number: int, messages: tuple[Message, ...], target: s
 
 def _read_file(name: SetName, path: Path) -> list[tuple[tuple[Message, ...], str]]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # a text may hold other line ends, as U+2028
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise SetUnreadable(f"gate.{name}: {path} cannot be read: {why}; correct the path or the file") from None

@@ -123,18 +123,31 @@ def put_weights(model: Any, weights: Weights) -> None:
 def read_weights(model: Any, folder: Path) -> dict[str, torch.Tensor]:
     """A published adapter's weights under the names that the model's own trained ones have.
 
+    Scaled, so that they do in this model what they did in their own: `lora.alpha` and `lora.rslora` may have changed.
     Raises StartMissing where it is not there, or is of another shape than the model's.
     """
     own = weights_of(model)
     try:
         found = load_file(folder / FILES[1])
-    except (OSError, SafetensorError) as error:
+        factor = _scale_of(_shape_in(folder)) / _scale_of(model.peft_config[model.active_adapter])
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise StartMissing(f"The champion's adapter {folder} cannot be read ({type(error).__name__}).") from None
     # PEFT writes DoRA's magnitudes without the `.weight` that all others end in.
     named = {f"{name.removesuffix('.weight')}.default.weight": weight for name, weight in found.items()}
     if {name: weight.shape for name, weight in named.items()} != {name: weight.shape for name, weight in own.items()}:
         raise StartMissing(f"The champion's adapter {folder} has another shape than model.lora asks for now.")
-    return named
+    return {name: factor * weight if ".lora_B." in name else weight for name, weight in named.items()}
+
+
+def _shape_in(folder: Path) -> LoraConfig:
+    """As far as the scale goes. PEFT's own reader asks the Hub for a file that is not there."""
+    told = json.loads((folder / FILES[0]).read_text(encoding="utf-8"))
+    return LoraConfig(r=told["r"], lora_alpha=told["lora_alpha"], use_rslora=told["use_rslora"])
+
+
+def _scale_of(shape: LoraConfig) -> float:
+    """What the product of the two low-rank matrices is multiplied by."""
+    return float(shape.lora_alpha / (shape.r**0.5 if shape.use_rslora else shape.r))
 
 
 @contextmanager

@@ -2,8 +2,9 @@
 
 From time to time (`updates.checkpoint_every`), and when the daemon that stops asks it to end (SIGTERM), the trainer
 saves at the end of a step what it needs: adapter, optimizer, schedule, random numbers, the best weights on the dev fold
-so far, the results of the phases before this one, and the weights that this one began with. So neither a stop nor a
-kill costs more than the steps since then. The next attempt, in a directory of its own that holds the same job and rows
+so far, the results of the phases before this one, and the weights that this one began with. A phase that follows on
+another begins with one, and the last stays until the result is there. So neither a stop nor a kill costs more than the
+steps since then. The next attempt, in a directory of its own that holds the same job and rows
 and a copy of the checkpoint, trains the rest of the plan.
 
 A checkpoint takes the place of the one before by two renames; a kill between them leaves the one before under another
@@ -33,6 +34,7 @@ from learners.training.stopping import Interrupted, is_asked
 
 BEST, BEST_WEIGHTS = "best_of_dev.json", "best_of_dev.safetensors"
 PHASES, PHASE_START = "phases.json", "phase_start.safetensors"
+TRAINER_STATE = "trainer_state.json"  # of a step of the trainer
 BEGUN = "phase"  # where a phase's beginning waits until a checkpoint needs it
 _RESULTS = TypeAdapter(tuple[PhaseResult, ...])
 
@@ -70,23 +72,32 @@ def train_on(trainer: Any, directory: Path, place: PlaceKeeper, best: BestOfDev 
     """The trainer's training, from the directory's checkpoint if it holds one. Raises Interrupted when it was asked to
     end, with a checkpoint written; the trainer must have that PlaceKeeper."""
     begun = directory / CHECKPOINT
-    if begun.is_dir():
+    amid = (begun / TRAINER_STATE).is_file()  # a phase's beginning is the weights that the trainer has already
+    if amid:
         _recall(begun, best)
-    trainer.train(resume_from_checkpoint=str(begun) if begun.is_dir() else None)
+    trainer.train(resume_from_checkpoint=str(begun) if amid else None)
     if place.ended:
         raise Interrupted(f"stopped after step {trainer.state.global_step} of {trainer.state.max_steps}")
 
 
-def begin_phase(directory: Path, finished: Sequence[PhaseResult], begun: Weights) -> None:
-    """Writes down what came before a phase, and the weights that it begins with, for its checkpoints."""
+def begin_phase(directory: Path, finished: Sequence[PhaseResult], begun: Weights, *, anew: bool) -> None:
+    """Writes down what came before a phase, and the weights that it begins with, for its checkpoints.
+
+    `anew`: this attempt has trained the phase before it, so that this is a checkpoint itself.
+    """
     folder = directory / BEGUN
     folder.mkdir(exist_ok=True)
     write_whole(folder / PHASES, _RESULTS.dump_json(tuple(finished)))
     save_file({name: weight.contiguous() for name, weight in begun.items()}, folder / PHASE_START)
+    if anew:
+        saved = directory / f"{BEGUN}.saved"
+        shutil.rmtree(saved, ignore_errors=True)
+        shutil.copytree(folder, saved)
+        _replace(directory, saved)
 
 
-def end_phase(directory: Path) -> None:
-    """Nothing goes on from within a phase that is over."""
+def end_phases(directory: Path) -> None:
+    """There is nothing to go on with any more."""
     for name in (CHECKPOINT, CHECKPOINT_BEFORE, BEGUN):
         shutil.rmtree(directory / name, ignore_errors=True)
 

@@ -82,7 +82,10 @@ class ContenderAt:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.release()
+        try:
+            self.save()  # also where a validator failed afterwards: the next attempt need not ask it all again
+        finally:
+            self.release()
 
     def _key(self, prompt: Prompt) -> bytes:
         """Equal for prompts that get equal answers."""

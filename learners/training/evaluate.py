@@ -58,8 +58,6 @@ def run_evaluation(directory: Path, job: EvaluateJob) -> EvaluateResult:
         say(0)
         read, screened = _ask(job, prompts, candidate, champion, validator, say)
         say(2 * len(prompts))
-        for contender in (candidate, champion):
-            contender.save()
     preferred = prefer(directory, job, read)
     write_answers(directory, preferred.answers)
     mine = [pair for pair in read if pair.part == "gate"]

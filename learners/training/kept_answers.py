@@ -85,7 +85,7 @@ def _read(path: Path) -> Iterable[tuple[str, dict[str, Any]]]:
     except OSError:
         return
     for line in lines:
-        with suppress(ValueError, KeyError, TypeError):
+        with suppress(ValueError, KeyError, TypeError, AttributeError):  # the last two: not an object
             entry = json.loads(line)
             key = entry.pop("key")
             if entry.keys() in ({"text", "finish_reason", "tokens"}, {"nll", "tokens", "entropy"}):

@@ -23,7 +23,7 @@ from learners.methods import find_method
 from learners.off_policy import SOLVED, STALE
 from learners.training.adapters import as_served, load_model, load_tokenizer, put_weights, weights_of, write_adapter
 from learners.training.bench import Bench, Fitted
-from learners.training.checkpoints import begin_phase, end_phase, recall_phases
+from learners.training.checkpoints import begin_phase, end_phases, recall_phases
 from learners.training.drift import kl_from_start, probe, retention
 from learners.training.errors import ForgotTooMuch, NoChange, NothingToTrain, Outgrown
 from learners.training.planning import plan_steps, prepare
@@ -55,12 +55,17 @@ def train(directory: Path, job: TrainJob) -> TrainResult:
     results = _train_all(directory, model, benches)
     trained = time.monotonic()
     kl = results[0].kl if len(results) == 1 else kl_from_start(model, rows, start)
-    refuse_no_change(kl, sum(one.steps for one in results), benches)
-    kept = retention(model, tokenizer, job.champion_path)
-    refuse_forgetting(kept, job.max_retention_kl, benches)
+    try:
+        refuse_no_change(kl, sum(one.steps for one in results), benches)
+        kept = retention(model, tokenizer, job.champion_path)
+        refuse_forgetting(kept, job.max_retention_kl, benches)
+    except (NoChange, ForgotTooMuch):
+        end_phases(directory)
+        raise
     files, size_bytes = write_adapter(model, directory)
     probes = probe(as_served(model, job, directory), tokenizer)
     fates = prepared.fates(results)
+    end_phases(directory)
     return TrainResult(
         outcome="trained",
         reason="; then ".join(f"{one.method}: {one.steps} steps on {one.rows} rows" for one in results),
@@ -89,10 +94,9 @@ def _train_all(directory: Path, model: Any, benches: Sequence[Bench]) -> tuple[P
     finished, weights = recall_phases(directory)
     results = list(finished)
     put_weights(model, weights)
-    for bench in benches[len(results) :]:
-        begin_phase(directory, results, weights_of(model))
+    for bench in benches[len(finished) :]:
+        begin_phase(directory, results, weights_of(model), anew=len(results) > len(finished))
         results.append(_train_phase(bench))
-        end_phase(directory)
     return tuple(results)
 
 

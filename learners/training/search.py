@@ -78,9 +78,10 @@ def _try(directory: Path, job: SearchJob, trainings: Trainings) -> SearchResult:
         _say(directory, trials.finished, job.wanted, trial.value)
     finished, without = trials.finished, trials.without
     none = f"; {len(without)} came to no number: {without[-1]}" if without else ""
+    damage = f"; {trials.damage}" if trials.damage else ""
     return SearchResult(
         outcome="searched",
-        reason=f"{run} trials, {finished} of {job.wanted} finished in all{none}",
+        reason=f"{run} trials, {finished} of {job.wanted} finished in all{none}{damage}",
         finished=finished,
         run=run,
         pruned=trials.pruned,

@@ -3,11 +3,17 @@
 The journal is a file to which Optuna only appends; one worker at a time writes to it. A worker that is killed can
 leave three things behind, which the next one puts right: half a line, a lock that nobody holds, and a trial that runs
 for ever. So a kill costs one trial. Optuna's own tools read the file: `optuna-dashboard FILE`.
+
+One line that cannot be read would end every search of the task from then on, for Optuna reads all of them. So a
+journal that was damaged otherwise (by a disk, by hand) is cut off before the first such line: what stands before it is
+a journal still, and the whole file is kept beside it as `FILE.broken`.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import isfinite
@@ -43,6 +49,7 @@ class Trials:
     """The trials of one study: asks Optuna what to try, and tells it what came of it."""
 
     def __init__(self, place: StudyPlace, knobs: tuple[Knob, ...], start_from: Mapping[str, float], seed: int) -> None:
+        self.damage = mend(Path(place.path))  # in words, for the report; empty where there was none
         self._storage = _storage(Path(place.path))
         self._spaces: dict[str, BaseDistribution] = {knob.name: _space(knob) for knob in knobs}
         # A sampler begins anew in each worker; with one seed for all it would propose the same again.
@@ -120,6 +127,7 @@ class Pairs:
     """What comparisons came to, by seed, kept beside the study under a name of its own."""
 
     def __init__(self, place: StudyPlace) -> None:
+        mend(Path(place.path))
         self._study = optuna.create_study(
             storage=_storage(Path(place.path)), study_name=place.name, load_if_exists=True, directions=["minimize"] * 2
         )
@@ -143,21 +151,43 @@ class Pairs:
 def _storage(path: Path) -> JournalStorage:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     path.parent.mkdir(parents=True, exist_ok=True)
-    _mend(path)
     return JournalStorage(JournalFileBackend(str(path), JournalFileSymlinkLock(str(path), LOCK_GRACE_S)))
 
 
-def _mend(path: Path) -> None:
-    """Cuts off half a line at the end: what is appended behind it could never be read again."""
+def mend(path: Path) -> str:
+    """Cuts off what cannot be read, for what is appended behind that could never be read either: half a line that a
+    kill left, and, kept in another file first, all from the first line on that is none of a journal.
+
+    Returns the latter in words, for people; empty where there was no such line.
+    """
     if not path.exists():
-        return
-    with path.open("rb+") as file:
-        text = file.read()
-        whole = text.rfind(b"\n") + 1
-        if whole < len(text):
+        return ""
+    text = path.read_bytes()
+    whole = _readable(text)
+    damaged = b"\n" in text[whole:]
+    if damaged:
+        shutil.copyfile(path, path.with_name(f"{path.name}.broken"))
+    if whole < len(text):
+        with path.open("rb+") as file:
             file.truncate(whole)
             file.flush()
             os.fsync(file.fileno())
+    line = text[:whole].count(b"\n") + 1
+    return f"line {line} of {path.name} could not be read: what came from there on is lost" if damaged else ""
+
+
+def _readable(text: bytes) -> int:
+    """How many bytes from the beginning are whole lines as Optuna writes them."""
+    read = 0
+    for line in text.split(b"\n")[:-1]:
+        try:
+            found = json.loads(line)
+        except ValueError:
+            return read
+        if not isinstance(found, dict) or "op_code" not in found:
+            return read
+        read += len(line) + 1
+    return read
 
 
 def _space(knob: Knob) -> BaseDistribution:

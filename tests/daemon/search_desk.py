@@ -58,14 +58,19 @@ def fill(store: Store, base: str = "hash", train: int = 12, dev: int = 8) -> Non
 class Desk:
     """Searching with a clock of its own, and an executor that does as it is told."""
 
-    def __init__(self, store: Store, folder: Path) -> None:
+    def __init__(self, store: Store, folder: Path, base: str = "hash") -> None:
         self.store, self.config, self.now_s = store, config(), 0.0
         self.executor = FakeExecutor()
         self.folder: Path | None = None
         self.executor.submit = self._submit  # type: ignore[method-assign]
-        base = Base(path="base", hash="hash")
         self.searching = Searching(
-            store, folder, self.executor, base, lambda: self.config, lambda: NOW, lambda: self.now_s
+            store,
+            folder,
+            self.executor,
+            Base(path="base", hash=base),
+            lambda: self.config,
+            lambda: NOW,
+            lambda: self.now_s,
         )
         live = type("Live", (), {"roles": ("learn",), "search_of": lambda _, task: self.searching.words(task)})()
         self.context = Context(store, Artifacts(folder), lambda: self.config, lambda: NOW, live=live)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from daemon import batches as of_batches
 from daemon.batches import Batches, weigh
 from daemon.config import Config
+from learners.gate import SetUnreadable
 from storage import decisions, reservations, updates
 from storage.records import Signal, Update, UpdateState
 from storage.store import Store
@@ -159,3 +161,17 @@ def test_where_none_can_begin_after_all_a_decision_says_so_once(scheduler: Sched
     (said,) = scheduler.refusals()
     assert said.startswith("asked for by hand, but no update begins: 2 of 2 examples")
     assert said.endswith("update 1 is queued")
+
+
+def test_a_golden_file_that_is_gone_is_why_nothing_begins(store: Store, tmp_path: Path) -> None:
+    store.write(lambda tx: keep(tx, example("a"), example("b")))
+    golden = {"gate": {"golden": str(tmp_path / "gone.jsonl")}}
+    task = Config.model_validate({**CONFIG.model_dump(exclude_unset=True), **golden}).task("erd")
+    assert task is not None
+    batches = Batches(store, lambda: NOW)
+    with pytest.raises(SetUnreadable):
+        batches.consider(task, ["erd"], "erd@v0", None)
+    last = batches.last("erd")
+    assert last is not None
+    assert (last.ripe, last.state) == (False, "waiting")
+    assert "gone.jsonl cannot be read: No such file" in last.reason

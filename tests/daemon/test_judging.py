@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ class Worker:
     def __init__(self, folder: Path) -> None:
         self.folder, self.score, self.started = folder, 0.5, 0
         self.meanwhile: Callable[[], None] = lambda: None
+        self.away = False
         self._done: Path | None = None
 
     def has(self, update_id: int) -> bool:
@@ -49,7 +51,10 @@ class Worker:
         write(self._done, self.started)
         answers = [self._answer(prompt) for prompt in read_prompts(self._done) if prompt.part == "gate"]
         write_answers(self._done, answers)
-        write_result(self._done, contract.EvaluateResult(outcome="evaluated", reason="", prompts=len(answers)))
+        result = contract.EvaluateResult(outcome="evaluated", reason="", prompts=len(answers))
+        if self.away:
+            result = contract.EvaluateResult(outcome="failed", reason="no answer from the judge", try_again=True)
+        write_result(self._done, result)
 
     def look(self, update: Update) -> Done:
         assert self._done is not None
@@ -76,7 +81,8 @@ class Bench:
         artifacts = Artifacts(folder / "artifacts")
         engine = EngineAt("http://127.0.0.1:1", {})
         worker: Any = self.worker
-        self.judging = Judging(store, artifacts, worker, lambda: self.config, lambda: NOW, lambda: engine)
+        self.passed = timedelta()
+        self.judging = Judging(store, artifacts, worker, lambda: self.config, self.clock, lambda: engine)
         store.write(lambda tx: registry.ensure_line(tx, "erd", "base", NOW))
         self.add("erd@v1")
         self.add("erd@v2")
@@ -89,6 +95,11 @@ class Bench:
         for state, values in steps.items():
             made = store.write(partial(updates.change_update, current=made, to_state=state, now=NOW, **values))
         self.number = made.update_id
+
+    def clock(self) -> datetime:
+        """No two readings are the same, as of a real one."""
+        self.passed += timedelta(microseconds=1)
+        return NOW + self.passed
 
     def add(self, name: str) -> None:
         new = Adapter(name, "erd", int(name[-1]), "base", "erd@v0", None, NOW, "candidate")
@@ -319,3 +330,33 @@ def test_without_a_validator_what_the_gate_read_of_human_texts_is_the_score_of_b
     (look,) = bench.looks
     assert {one.yardstick for one in kept.values()} == {look.report["yardstick"], likelihood_yardstick("base")}
     assert (look.report["primary"], bench.now.state) == ("nll", "promoted")
+
+
+def test_a_service_that_is_away_for_minutes_costs_no_candidate(store: Store, tmp_path: Path) -> None:
+    bench = Bench(store, tmp_path)
+    bench.fill(PROMPTS)
+    bench.worker.score, bench.worker.away = 0.9, True
+    bench.step(10)
+    assert (bench.worker.started, bench.now.state) == (1, "trained"), "not again at once"
+    bench.passed = timedelta(seconds=31)
+    bench.step(10)
+    assert (bench.worker.started, bench.now.report["evaluate_crashes"]) == (2, 2)
+    bench.passed += timedelta(seconds=119)
+    bench.step(10)
+    assert bench.worker.started == 2
+    bench.passed += timedelta(seconds=2)
+    bench.worker.away = False
+    bench.step(2)
+    assert bench.now.state == "promoted"
+
+
+def test_attempts_that_failed_before_a_look_do_not_count_against_the_next_one(store: Store, tmp_path: Path) -> None:
+    bench = Bench(store, tmp_path)
+    bench.fill(PROMPTS)
+    bench.worker.away = True
+    bench.step(2)
+    assert bench.now.report["evaluate_crashes"] == 1
+    bench.passed, bench.worker.away = timedelta(minutes=1), False
+    bench.step(2)
+    assert bench.now.state == "held"
+    assert "evaluate_crashes" not in bench.now.report

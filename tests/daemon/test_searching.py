@@ -13,13 +13,15 @@ from consumers.cleaning import prompt_key
 from daemon.actions.tuning import ask_to_tune, end_search, show_tuning
 from daemon.errors import Denied, NotFound
 from daemon.executors import JobStatus
-from daemon.search_material import SearchMaterial, gather_to_search
-from learners.job import Progress, SearchResult
+from daemon.search_material import SearchMaterial, gather_to_search, material_of
+from learners.job import Progress, SearchResult, SeedPair
 from learners.job_files import append_progress
+from learners.preference import PhaseRows
 from storage import registry, tables, tunings
 from storage.records import Adapter, Message
 from storage.store import Store
 from tests.daemon.search_desk import BUSY, Desk, adopted, config, fill, task_of
+from tests.learners.training.tiny import row
 from tests.storage.makers import NOW, example, keep
 
 
@@ -53,6 +55,66 @@ def test_a_study_spans_idle_periods_of_twelve_trials_and_ends_in_a_comparison(de
     assert job.comparison.against == {"learning_rate": 0.02, "steps": 6}
     assert len(job.comparison.seeds) == 3
     assert job.seed not in job.comparison.seeds
+
+
+def compared(gain: float) -> SearchResult:
+    pairs = tuple(SeedPair(seed=seed, against=1.0, settings=1.0 - gain) for seed in (1, 2, 3))
+    return SearchResult(outcome="searched", reason="", objective="dev loss", pairs=pairs)
+
+
+def test_what_was_edited_while_it_was_compared_is_not_overruled_but_compared_again(desk: Desk) -> None:
+    desk.config = config(hyperparameters={"idle": "0s", "trials": 6})
+    desk.tick()
+    desk.ends(desk.tries(6, learning_rate=0.05))
+    desk.tick(busy=BUSY)
+    desk.tick()
+    assert (job := desk.job()) is not None
+    assert job.comparison is not None
+    desk.config = config(hyperparameters={"idle": "0s", "trials": 6}, sft={"learning_rate": 0.04})
+    desk.ends(compared(0.2))
+    assert show_tuning(desk.context, "erd").tunings == []
+    assert desk.study().state == "open"
+    desk.tick(busy=BUSY)
+    desk.tick()
+    assert (job := desk.job()) is not None
+    assert job.comparison is not None
+    assert job.comparison.against == {"learning_rate": 0.04, "steps": 6}
+    desk.ends(compared(0.2))
+    assert desk.study().state == "adopted"
+
+
+def test_on_a_new_base_an_open_study_begins_anew_and_one_that_ended_says_nothing(store: Store, tmp_path: Path) -> None:
+    fill(store)
+    earlier = Desk(store, tmp_path / "earlier")
+    ask_to_tune(earlier.context, "erd", 50)
+    desk = Desk(store, tmp_path / "artifacts", base="another")
+    desk.tick()
+    assert desk.job() is not None
+    new, old = store.read(lambda tx: tunings.list_studies(tx, "erd"))
+    assert (new.wanted, new.base_hash, old.state) == (50, "another", "cancelled")
+    third = Desk(store, tmp_path / "third", base="third")
+    end_search(third.context, "erd")
+    third.tick()
+    assert third.job() is not None, "what was found on another base is nothing here"
+
+
+def test_a_task_whose_golden_file_is_gone_holds_up_no_other(store: Store, tmp_path: Path) -> None:
+    fill(store)
+    desk = Desk(store, tmp_path / "artifacts")
+    broken = task_of(config(gate={"golden": str(tmp_path / "gone.jsonl")})).model_copy(update={"name": "broken"})
+    desk.searching.tick([broken, task_of(desk.config)], "")
+    assert desk.job() is not None
+    assert "gone.jsonl cannot be read" in desk.searching.words("broken")
+
+
+def test_an_open_study_keeps_its_method_while_there_is_enough_for_it(desk: Desk) -> None:
+    rows = tuple(row(at) for at in range(30))
+    phases = [PhaseRows(name, rows[:count], (), rows[:8]) for name, count in (("sft", 12), ("dpo", 30), ("kto", 9))]
+    task = task_of(desk.config)
+    for method, found in ((None, "dpo"), ("sft", "sft"), ("kto", "dpo")):
+        material = material_of(task, phases, None, method)
+        assert isinstance(material, SearchMaterial)
+        assert material.method == found
 
 
 def test_a_quiet_daemon_goes_on_after_a_pause(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,10 +15,10 @@ from daemon.executors import JobStatus
 from daemon.jobs import Jobs
 from daemon.material import Material, gather, row_passes
 from daemon.training import Training
-from learners.job import Base
+from learners.job import CHECKPOINT, Base
 from storage import registry, updates
 from storage.artifacts import Artifacts
-from storage.records import Example, Target, Update
+from storage.records import Adapter, Example, Target, Update
 from storage.store import Store
 from tests.daemon.test_jobs import FakeExecutor
 from tests.daemon.test_preference import compared, corrected
@@ -32,6 +33,7 @@ class Daemon:
     def __init__(self, store: Store, folder: Path) -> None:
         self.store, self.executor = store, FakeExecutor()
         self.learners: dict[str, object] = {"active": True}
+        self.updates: dict[str, object] = {"sft": {"steps": 40, "batch_size": 8}}
         jobs = Jobs(store, folder / "jobs", self.executor, self.config, lambda: NOW)
         base = Base(path="base", hash="base")
         self.training = Training(store, Artifacts(folder), jobs, base, self.config, lambda: NOW)
@@ -42,7 +44,7 @@ class Daemon:
             {
                 "rewards": {"settle": "0s"},
                 "batching": {"min": 10, "max": LARGEST, "max_wait": "1s", "max_share_per_user": 1, "min_users": 1},
-                "updates": {"sft": {"steps": 40, "batch_size": 8}},
+                "updates": self.updates,
                 "learners": self.learners,
                 "tasks": {"erd": {}},
             }
@@ -54,10 +56,10 @@ class Daemon:
         assert found is not None
         return found
 
-    def begin(self) -> None:
+    def begin(self, champion: str = "erd@v0") -> None:
         batches = Batches(self.store, lambda: later(10))
         batches.ask("erd")
-        batches.consider(self.task, ["erd"], "erd@v0", None)
+        batches.consider(self.task, ["erd"], champion, None)
 
     def update(self) -> Update:
         return self.store.read(lambda tx: updates.list_updates(tx, "erd"))[0]
@@ -115,3 +117,40 @@ def test_a_retry_without_the_learner_that_chose_trains_on_the_batch_alone(daemon
     daemon.learners["active"] = False
     assert len(daemon.material().batch) == reserved["limits"]["size"] < 60
     assert daemon.attempt().report["batch"] == reserved["batch"]
+
+
+@pytest.mark.parametrize("lost", ["job.json", "rows.jsonl"])
+def test_an_attempt_whose_files_are_broken_is_not_gone_on_with_and_holds_nothing_up(
+    daemon: Daemon, tmp_path: Path, lost: str
+) -> None:
+    daemon.learners["active"] = False
+    daemon.store.write(lambda tx: keep(tx, *corrected(60)))
+    daemon.begin()
+    first = daemon.attempt()
+    (folder,) = (tmp_path / "jobs").iterdir()
+    (folder / CHECKPOINT).mkdir()
+    daemon.executor.says = JobStatus("crashed", reason="killed")
+    daemon.training.watch(first)
+    (folder / lost).unlink()
+    daemon.executor.says = JobStatus("running")
+    second = daemon.attempt()
+    assert second.state == "running"
+    assert "resumed" not in second.report
+
+
+def test_going_on_from_a_champion_of_another_shape_is_said(daemon: Daemon, tmp_path: Path) -> None:
+    folder = tmp_path / "erd" / "v1"
+    folder.mkdir(parents=True)
+    shape = {"r": 16, "lora_alpha": 16, "use_rslora": True, "use_dora": False}
+    (folder / "adapter_config.json").write_text(json.dumps(shape), encoding="utf-8")
+    adapter = Adapter("erd@v1", "erd", 1, "base", None, None, NOW, "candidate", "erd/v1")
+    daemon.store.write(lambda tx: registry.add_candidate(tx, adapter))
+    daemon.store.write(lambda tx: registry.set_champion(tx, "erd", "erd@v1", NOW, "by hand"))
+    daemon.updates["start"] = "champion"
+    daemon.learners["active"] = False
+    daemon.store.write(lambda tx: keep(tx, *corrected(60)))
+    daemon.begin("erd@v1")
+    told = daemon.attempt().report["start"]
+    assert told.endswith(
+        "its shape stays (alpha 16, rslora True): what model.lora says now is for updates from the base"
+    )

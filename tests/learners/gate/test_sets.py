@@ -60,3 +60,17 @@ def test_a_file_that_is_not_there_or_too_short_is_refused(tmp_path: Path) -> Non
         read_set("golden", tmp_path / "none.jsonl")
     with pytest.raises(SetUnreadable, match="has 9 lines; 10 to 1000"):
         read_set("golden", write(tmp_path, list(GOOD[:9])))
+
+
+def test_the_same_prompts_over_and_over_are_refused_for_they_prove_nothing(tmp_path: Path) -> None:
+    again = [{"prompt": f"Secret  {at % 9}", "target": f"answer {at}"} for at in range(40)]
+    with pytest.raises(SetUnreadable, match="9 different prompts in 40 lines; 10 are needed"):
+        read_set("golden", write(tmp_path, [*again]))
+    assert len(read_set("golden", write(tmp_path, [*again, *GOOD]))) == 52
+
+
+def test_a_byte_order_mark_and_the_line_ends_inside_a_text_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "golden.jsonl"
+    lines = [json.dumps({**item, "target": "one\u2028two\x85three"}, ensure_ascii=False) for item in GOOD]
+    path.write_text("\r\n".join(lines), encoding="utf-8-sig", newline="")
+    assert {prompt.target for prompt in read_set("golden", path)} == {"one\u2028two\x85three"}

@@ -39,15 +39,16 @@ def test_a_judge_that_always_takes_the_first_gives_ties() -> None:
     assert found.disagreed == 2
 
 
-@pytest.mark.parametrize("words", ["A", "a", " **A**", "Answer A is better.", "A.", "(A)"])
+@pytest.mark.parametrize("words", ["A", "a", " **A**", "Answer A is better.", "A is clearly better", "A.", "(A)"])
 def test_a_letter_is_read_in_the_ways_in_which_models_write_it(words: str) -> None:
     with judging(lambda *both: words if both[0] == "hello" else "B") as server:
         assert Judge(settings(server.url)).compare(DUELS[:1]).preferences == (1.0,)
 
 
-def test_replies_that_cannot_be_read_are_counted_and_most_of_them_refuse_the_judge() -> None:
+@pytest.mark.parametrize("words", ["A better one is B", "A is worse than B.", "A is no better", "A is not the best"])
+def test_replies_that_cannot_be_read_are_counted_and_most_of_them_refuse_the_judge(words: str) -> None:
     some = [Duel("p", f"hello {n}" if n else "odd", "rubbish") for n in range(4)]
-    with judging(lambda first, second: "A better one is B" if "odd" in (first, second) else "C") as server:
+    with judging(lambda first, second: words if "odd" in (first, second) else "C") as server:
         found = Judge(settings(server.url)).compare(some)
         assert (found.preferences, found.unreadable) == ((None, 0.5, 0.5, 0.5), 1)
     with judging(lambda *_: "Absolutely!") as server, pytest.raises(JudgeUnusable, match="2 of 2 questions"):

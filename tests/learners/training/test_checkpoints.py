@@ -164,7 +164,7 @@ def test_a_crash_in_the_second_phase_goes_on_in_it(
 
     def torn(self: Path, target: Path) -> Path:
         saved[0] += target.name == CHECKPOINT
-        if saved[0] == 7:  # of each phase's six steps, all but the last
+        if saved[0] == 8:  # of each phase's six steps, all but the last, and the beginning of the second phase
             raise RuntimeError("as if killed")
         return rename(self, target)
 
@@ -177,3 +177,45 @@ def test_a_crash_in_the_second_phase_goes_on_in_it(
     resumed = trained(second)
     assert resumed.files == whole.files
     assert [phase.steps for phase in resumed.phases] == [6, 6]
+
+
+def test_a_crash_before_the_second_phase_has_a_checkpoint_does_not_cost_the_first(
+    tmp_path: Path, tiny_base: Path, whole: TrainResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from learners.training import phases
+
+    begun, train_phase = list[str](), phases._train_phase
+
+    def dies(bench: Any) -> Any:
+        begun.append(bench.phase.method)
+        if begun == ["sft", "dpo"]:
+            raise RuntimeError("as if killed")
+        return train_phase(bench)
+
+    monkeypatch.setattr(phases, "_train_phase", dies)
+    first = in_phases(tmp_path / "first", tiny_base)
+    with pytest.raises(RuntimeError, match="as if killed"):
+        perform(first)
+    second = in_phases(tmp_path / "second", tiny_base)
+    copy_checkpoint(first, second)
+    resumed = trained(second)
+    assert begun == ["sft", "dpo", "dpo"]
+    assert resumed.files == whole.files
+    assert {path.name for path in second.iterdir() if path.is_dir()} == {"adapter"}
+
+
+def test_a_crash_after_the_last_step_goes_on_from_the_last_checkpoint(
+    tmp_path: Path, tiny_base: Path, whole: TrainResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from learners.training import phases
+
+    def dies(*_: Any) -> Any:
+        raise RuntimeError("as if killed")
+
+    first = in_phases(tmp_path / "first", tiny_base, checkpoint_every_s=1e-6)
+    with monkeypatch.context() as patched, pytest.raises(RuntimeError, match="as if killed"):
+        patched.setattr(phases, "retention", dies)
+        perform(first)
+    second = in_phases(tmp_path / "second", tiny_base)
+    copy_checkpoint(first, second)
+    assert trained(second).files == whole.files

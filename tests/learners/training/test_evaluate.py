@@ -172,6 +172,21 @@ def test_a_validators_service_that_is_away_fails_the_job_which_may_be_tried_agai
     assert "validator http: http://127.0.0.1:9/ does not answer" in result.reason
 
 
+def test_what_was_answered_before_a_validator_failed_is_not_asked_again(
+    tmp_path: Path, engine: type[FakeEngine]
+) -> None:
+    """Answers take longer than scores, and a service may be away for all attempts but the last."""
+    champion = CHAMPION.model_copy(update={"identity": "c" * 64})
+    settings = {"url": "http://127.0.0.1:9/", "attempts": 1}
+    kept = str(tmp_path / "answers")
+    for attempt in ("1", "2"):
+        (tmp_path / attempt).mkdir()
+    failed = evaluated(tmp_path / "1", champion, ValidatorChoice(name="http", settings=settings), kept_answers=kept)
+    assert failed.outcome == "failed"
+    again = evaluated(tmp_path / "2", champion, kept_answers=kept)
+    assert again.remembered >= 2, "both of the champion's answers"
+
+
 def test_settings_that_cannot_be_fail_the_job_for_good(tmp_path: Path, engine: type[FakeEngine]) -> None:
     result = evaluated(tmp_path, CHAMPION, ValidatorChoice(name="json_schema", settings={"shema": 1}))
     assert (result.outcome, result.try_again) == ("failed", False)

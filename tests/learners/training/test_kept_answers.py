@@ -54,7 +54,7 @@ def test_no_prompt_is_in_the_file(tmp_path: Path) -> None:
 def test_a_broken_line_or_a_folder_that_is_gone_costs_nothing_else(tmp_path: Path) -> None:
     keep(tmp_path, count=2)
     (file,) = tmp_path.iterdir()
-    file.write_bytes(b'{"key": 1}\nnot json\n[]\n\xff\n' + file.read_bytes()[:-20])
+    file.write_bytes(b'{"key": 1}\nnot json\n[]\n7\n"text"\n\xff\n' + file.read_bytes()[:-20])
     assert KeptAnswers(str(tmp_path), "a" * 64).answer(asked("secret 0"), GREEDY) is not None
     file.unlink()
     assert KeptAnswers(str(tmp_path / "gone"), "a" * 64).answer(asked("secret 0"), GREEDY) is None

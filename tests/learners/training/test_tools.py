@@ -156,6 +156,15 @@ def test_the_weights_of_a_dora_champion_are_those_that_were_published(tiny_base:
     assert all(torch.equal(weight, read[name]) for name, weight in own.items())
 
 
+@pytest.mark.parametrize("lora", [Lora(rank=4, alpha=8, rslora=True), Lora(rank=4, alpha=16)])
+def test_a_champion_of_another_scale_answers_as_it_does_in_its_own(tiny_base: Path, tmp_path: Path, lora: Lora) -> None:
+    champion = make_champion(tiny_base, tmp_path)
+    model = Model(max_context=256, lora=lora.model_copy(update={"dropout": 0.0}))
+    told = make_tools(tiny_base, tmp_path / "c", champion_path=str(tmp_path / "adapter"), model=model)
+    assert told.loss(ROWS) == pytest.approx(champion.loss(ROWS), rel=1e-5)
+    assert told.notes == ()
+
+
 def test_a_champion_of_another_shape_does_not_cost_the_update(tiny_base: Path, tmp_path: Path) -> None:
     lost = make_tools(tiny_base, tmp_path, champion_path=str(tmp_path / "nowhere"))
     assert lost.answers(prompts(1), 1, 0.0)
