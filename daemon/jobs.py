@@ -14,9 +14,10 @@ from datetime import datetime
 from pathlib import Path
 
 import structlog
+from sqlalchemy import Connection
 
 from daemon.config import Config
-from daemon.executors import Executor, Handle, JobStatus
+from daemon.executors import Executor, ExecutorError, Handle, JobStatus
 from learners.job_files import find_checkpoint, is_copy
 from storage import updates
 from storage.errors import StaleUpdate, StorageError
@@ -97,13 +98,19 @@ class Jobs:
         shutil.rmtree(directory, ignore_errors=True)  # left by a daemon that died before it wrote the attempt down
         directory.mkdir(parents=True)
         write(directory, attempt)
-        job = self._store.write(
-            lambda tx: updates.create_job(tx, update.update_id, kind, attempt, update.lease_epoch, name, now)
-        )
-        handle = self._executor.submit(directory)
-        self._begun.add(update.update_id)
         try:
-            job = self._store.write(lambda tx: updates.change_job(tx, job, "running", now))
+            handle = self._executor.submit(directory)
+        except ExecutorError:  # it is tried again at the next tick; nothing may pile up until then
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
+        self._begun.add(update.update_id)
+
+        def put_down(tx: Connection) -> Job:
+            job = updates.create_job(tx, update.update_id, kind, attempt, update.lease_epoch, name, now)
+            return updates.change_job(tx, job, "running", now)
+
+        try:
+            job = self._store.write(put_down)
         except StorageError:
             self._executor.cancel(handle)  # nobody would watch it
             raise

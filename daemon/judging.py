@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -27,6 +27,7 @@ from daemon.evaluations import (
 from daemon.evidence import gate_prompts, human_texts, set_prompts, train_pairs
 from daemon.failures import Failures
 from daemon.jobs import Crashed, Done, Jobs
+from daemon.pauses import Pauses
 from learners import job as contract
 from learners.gate import Judgement, gate_rows, judge, one_row_each, wait_for
 from learners.job_files import read_answers, read_result, write_job, write_pairs, write_prompts
@@ -37,8 +38,6 @@ from storage.records import Adapter, Decision, Look, Origin, Score, Update, Upda
 from storage.store import Store
 
 log = structlog.get_logger(__name__)
-
-AWAY = timedelta(seconds=30)  # until what did not answer is asked again, then four times as long, up to 16 times
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Judging:
         self._store, self._artifacts, self._jobs = store, artifacts, jobs
         self._config, self._clock, self._engine = config, clock, engine
         self._failures = Failures(store, clock)
-        self._not_before: dict[int, datetime] = {}  # by update, where a judge or a validator was away
+        self._pauses = Pauses(clock)
 
     def step(self, update: Update, task: TaskConfig) -> None:
         """The next due thing for one candidate."""
@@ -85,8 +84,7 @@ class Judging:
         if not task.gate.enabled:
             self._apply(update, judge((), (), task.gate, seed=update.update_id), ())
             return
-        not_before = self._not_before.get(update.update_id)
-        if not_before is not None and self._clock() < not_before:
+        if self._pauses.waits(update.update_id):
             return
         bench = self._store.read(lambda tx: self._bench(tx, update, task))
         wait = wait_for(bench.entries, bench.looks, task.gate, _tried_with(update))
@@ -188,7 +186,7 @@ class Judging:
             self._store.write(lambda tx: self._conclude(tx, update, "failed", why, "failed"))
             return
         if away:
-            self._not_before[update.update_id] = self._clock() + AWAY * 4 ** min(crashes - 1, 2)
+            self._pauses.begin(update.update_id, crashes)
         report = {**update.report, "evaluate_crashes": crashes}
         self._store.write(lambda tx: updates.change_update(tx, update, update.state, self._clock(), report=report))
 

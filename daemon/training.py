@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 from daemon.config import Config, TaskConfig
 from daemon.jobs import Crashed, Done, Jobs, Lost, Running
 from daemon.material import Material, gather, nothing_left, phases_of, routing, start_evidence
+from daemon.pauses import Pauses
 from daemon.train_jobs import Wanted, go_on, write_train_job
 from daemon.tuned import told, with_tuning
 from learners import job as contract
@@ -63,9 +64,12 @@ class Training:
     ) -> None:
         self._store, self._artifacts, self._jobs, self._base = store, artifacts, jobs, base
         self._config, self._clock = config, clock
+        self._pauses = Pauses(clock)
 
     def start(self, update: Update, task: TaskConfig) -> None:
-        """Queued to running."""
+        """Queued to running, unless it waits for a service."""
+        if self._pauses.waits(update.update_id):
+            return
         now = self._clock()
         tuned = with_tuning(task, self._store.read(lambda tx: newest_tuning(tx, task.name)), self._base.hash)
         task = tuned.task
@@ -166,6 +170,9 @@ class Training:
         result = read_result(folder)
         assert isinstance(result, contract.TrainResult), "a done train job has a train result"
         curves = _curves(folder)
+        if result.try_again:
+            self._wait(update, result.reason)
+            return
         if result.outcome == "failed":
             report = {**update.report, "curves": curves}
             self._fail(update, result.reason, report, known=result.outgrown, unfit=result.unfit)
@@ -213,6 +220,16 @@ class Training:
         if attempts >= most:
             self._give_up(update, attempts, reason)
             return
+        self._queue_again(update, attempts, reason)
+
+    def _wait(self, update: Update, reason: str) -> None:
+        """A service that a learner asks was away: tried again after a pause, until there were too many attempts."""
+        attempts, most = update.attempts + 1, self._config().updates.max_attempts
+        log.warning("training attempt lost", update=update.update_id, task=update.task, reason=reason, attempt=attempts)
+        if attempts >= most:
+            self._fail(update, f"{attempts} attempts failed, the last because: {reason}")
+            return
+        self._pauses.begin(update.update_id, attempts)
         self._queue_again(update, attempts, reason)
 
     def _queue_again(self, update: Update, attempts: int, reason: str) -> None:

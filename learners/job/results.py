@@ -132,7 +132,8 @@ class TrainResult(_Result):
     from the pool, null where it was given the batch; `left_out` are examples of it that a schedule left out as noise,
     `unseen` those of which no step saw a row; `unfit`, by why, the examples of which no text can be trained on, chosen
     or not (with `outcome: failed` too).
-    `outgrown`: it failed because the champion knew all of its rows already.
+    `outgrown`: it failed because the champion knew all of its rows already; `try_again`: because a service that a
+    learner asks was away.
     """
 
     kind: Literal["train"] = "train"
@@ -154,6 +155,7 @@ class TrainResult(_Result):
     template_hash: str | None = None
     versions: dict[str, str] = {}
     outgrown: bool = False
+    try_again: bool = False
 
 
 class EvaluateResult(_Result):

@@ -102,13 +102,16 @@ def _work(directory: Path, job: Job) -> Result:
 
 
 def _failed(job: Job, error: AdaptdError) -> Result:
+    away = isinstance(error, EngineUnreachable | ValidatorUnavailable)
     if isinstance(job, EvaluateJob):
-        away = isinstance(error, EngineUnreachable | ValidatorUnavailable)
         return EvaluateResult(outcome="failed", reason=str(error), try_again=away)
     if isinstance(job, SearchJob):
         return SearchResult(outcome="failed", reason=str(error))
     known, unfit = isinstance(error, Outgrown), error.unfit if isinstance(error, NothingToTrain) else {}
-    return TrainResult(outcome="failed", reason=str(error), candidate=job.candidate, outgrown=known, unfit=unfit)
+    why = str(error)
+    return TrainResult(
+        outcome="failed", reason=why, candidate=job.candidate, outgrown=known, try_again=away, unfit=unfit
+    )
 
 
 def _keep_beating(directory: Path, fork_server: int) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from daemon.config import Config
-from daemon.executors import Handle, JobStatus
+from daemon.executors import ExecutorUnavailable, Handle, JobStatus
 from daemon.jobs import Crashed, Done, Jobs, Lost, Running
 from storage import updates
 from storage.errors import StoreUnavailable
@@ -107,6 +107,24 @@ def test_a_worker_that_cannot_be_written_down_is_ended(
         jobs.start(update, "train", lambda _folder, _attempt: None)
     assert len(executor.cancelled) == 1
     assert jobs.running == 0
+
+
+def test_a_worker_that_cannot_be_started_leaves_nothing_behind_that_would_pile_up(
+    store: Store, tmp_path: Path, jobs: Jobs, update: Update, executor: FakeExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def submit(_: Path) -> Handle:
+        raise ExecutorUnavailable("no memory for a worker")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(executor, "submit", submit)
+        for _ in range(3):
+            with pytest.raises(ExecutorUnavailable):
+                jobs.start(update, "train", lambda _folder, _attempt: None)
+    assert not list((tmp_path / "jobs").iterdir())
+    assert not store.read(lambda tx: updates.list_jobs(tx, update.update_id))
+    jobs.start(update, "train", lambda _folder, _attempt: None)
+    (job,) = store.read(lambda tx: updates.list_jobs(tx, update.update_id))
+    assert (job.attempt, job.state) == (1, "running")
 
 
 def unavailable(*_: object, **__: object) -> None:

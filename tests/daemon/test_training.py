@@ -15,7 +15,8 @@ from daemon.executors import JobStatus
 from daemon.jobs import Jobs
 from daemon.material import Material, gather, row_passes
 from daemon.training import Training
-from learners.job import CHECKPOINT, Base
+from learners.job import CHECKPOINT, Base, TrainResult
+from learners.job_files import write_result
 from storage import registry, updates
 from storage.artifacts import Artifacts
 from storage.records import Adapter, Example, Target, Update
@@ -31,12 +32,13 @@ class Daemon:
     """As much of one as begins updates; its workers do what `executor` says."""
 
     def __init__(self, store: Store, folder: Path) -> None:
-        self.store, self.executor = store, FakeExecutor()
+        self.store, self.executor, self.folder = store, FakeExecutor(), folder
         self.learners: dict[str, object] = {"active": True}
         self.updates: dict[str, object] = {"sft": {"steps": 40, "batch_size": 8}}
+        self.passed = timedelta()
         jobs = Jobs(store, folder / "jobs", self.executor, self.config, lambda: NOW)
         base = Base(path="base", hash="base")
-        self.training = Training(store, Artifacts(folder), jobs, base, self.config, lambda: NOW)
+        self.training = Training(store, Artifacts(folder), jobs, base, self.config, lambda: NOW + self.passed)
         store.write(lambda tx: registry.ensure_line(tx, "erd", "base", NOW))
 
     def config(self) -> Config:
@@ -154,3 +156,31 @@ def test_going_on_from_a_champion_of_another_shape_is_said(daemon: Daemon, tmp_p
     assert told.endswith(
         "its shape stays (alpha 16, rslora True): what model.lora says now is for updates from the base"
     )
+
+
+def test_a_service_that_is_away_for_minutes_costs_no_batch(daemon: Daemon) -> None:
+    daemon.learners["active"] = False
+    daemon.store.write(lambda tx: keep(tx, *corrected(60)))
+    daemon.begin()
+    for attempts, pause_s in ((1, 30), (2, 120)):
+        ends_without_the_service(daemon, daemon.attempt())
+        assert (daemon.update().state, daemon.update().attempts) == ("queued", attempts)
+        daemon.passed += timedelta(seconds=pause_s - 1)
+        assert daemon.attempt().state == "queued", "not again at once"
+        daemon.passed += timedelta(seconds=2)
+    ends_without_the_service(daemon, daemon.attempt())
+    assert daemon.update().state == "failed"
+    assert daemon.update().reason == "3 attempts failed, the last because: the validator's service does not answer"
+    daemon.begin()
+    assert daemon.update().update_id == 2, "the batch went back, and nothing of it was set aside"
+    assert len(daemon.material().batch) == LARGEST
+
+
+def ends_without_the_service(daemon: Daemon, update: Update) -> None:
+    assert update.state == "running"
+    folder = sorted((daemon.folder / "jobs").iterdir())[-1]
+    reason = "the validator's service does not answer"
+    write_result(folder, TrainResult(outcome="failed", reason=reason, candidate="erd@v1", try_again=True))
+    daemon.executor.says = JobStatus("done")
+    daemon.training.watch(update)
+    daemon.executor.says = JobStatus("running")

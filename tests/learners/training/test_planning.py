@@ -29,10 +29,15 @@ def train(directory: Path, base: Path, rows: list[Row], **changes: Any) -> Train
     make_job(directory, base, rows, settings=settings, **changes)
     pool = [one for one in rows if not one.replay]
     write_pool(directory, [Pooled(origin=one.origin, users=(at % 4,), weight=1.0) for at, one in enumerate(pool)])
+    result = ended(directory)
+    assert result.outcome == "trained", result.reason
+    return result
+
+
+def ended(directory: Path) -> TrainResult:
     perform(directory)
     result = read_result(directory)
     assert isinstance(result, TrainResult)
-    assert result.outcome == "trained", result.reason
     return result
 
 
@@ -183,6 +188,20 @@ def test_a_failure_for_which_the_champion_has_no_answer_that_passes_stays_what_i
     assert "1 failures have no target" in report.did[0]
     assert report.numbers["kept"] == 0.0
     assert lines(tmp_path / "job") == {0, 1}
+
+
+def test_a_service_that_a_learner_asks_in_vain_fails_the_attempt_which_may_be_tried_again(
+    tmp_path: Path, tiny_base: Path
+) -> None:
+    """Without its scores the learner would do nothing, and nobody would know why."""
+    away = ValidatorChoice(name="http", settings={"url": "http://127.0.0.1:9/", "attempts": 1})
+    failing = replace(named(1), role="response", signal=0.1, reward=-0.9)
+    wanted = {"hard_negatives": {"samples": 2}}
+    make_job(tmp_path, tiny_base, [named(0), failing], learners=wanted, validator=away, time_limit_s=60.0)
+    write_pool(tmp_path, [])
+    result = ended(tmp_path)
+    assert (result.outcome, result.try_again) == ("failed", True)
+    assert "validator http: http://127.0.0.1:9/ does not answer" in result.reason
 
 
 def test_a_phase_of_which_too_little_was_chosen_is_left_out_and_its_examples_go_back(
