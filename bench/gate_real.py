@@ -1,15 +1,18 @@
 """What the gate says of adapters that are really trained, beside what is true of them.
 
-    python -m bench.gate_real                 about four minutes of CPU
+    python -m bench.gate_real                 fifty updates in a row of each kind, about 25 minutes of CPU
     python -m bench.gate_real --write         put the table into docs/gate.md
 
 The example's small base learns its task again and again, a fresh LoRA each time from 24 corrections of other users,
 with another seed; each candidate is judged once against the adapter that reigns, on the same 200 gate prompts, and
 takes its place where it is promoted. *Idle* candidates learn from careful corrections as the first champion did, so
 none is better but by luck; *spoiled* ones have sloppy targets among theirs. What is true of a promotion or a rejection
-is read on 400 other prompts, whose own standard error is stated.
+is read on 400 other prompts, whose own standard error is stated: a difference below that is none. Rates have exact
+(Clopper-Pearson) 95 % intervals.
 
-Limits: one small model, one task, one look each; a dozen candidates know no rate to a percent, which bench.gate does.
+Limits: one small model, one task, one look each. All candidates of a kind meet champions that were promoted before
+them, and the same gate prompts: they are no independent draws. Fifty know a rate to a few percent, which bench.gate
+knows better; what they show is that its simulated differences are like real ones.
 """
 
 from __future__ import annotations
@@ -17,9 +20,10 @@ from __future__ import annotations
 import os
 import random
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -163,28 +167,71 @@ def repeated(gym: Gym, kind: str, spoiled: float, updates: int, first_seed: int,
 
 
 HEADER = (
-    "| candidates | judged | true difference, points: lowest, mean, highest | promoted (their true difference) | "
-    "rejected (their true difference) | held |\n| --- | --- | --- | --- | --- | --- |"
+    "| candidates | judged | true difference, points: lowest, mean, highest | promoted (their true differences) | "
+    "promoted though not better | a point worse or more: judged, promoted | rejected (true: mean, highest) | "
+    "held |\n| --- | --- | --- | --- | --- | --- | --- | --- |"
 )
+A_POINT = 0.01
 
 
 def line(kind: str, found: Sequence[Judged]) -> str:
     truths = [100 * one.truth.mean for one in found]
     spread = f"{min(truths):+.1f}, {sum(truths) / len(truths):+.1f}, {max(truths):+.1f}"
     ends = {end: [one for one in found if one.judgement.verdict == end] for end in ("promote", "reject", "hold")}
-    said = [f"{len(ends[end])}{_true(ends[end])}" for end in ("promote", "reject")]
-    return f"| {kind} | {len(found)} | {spread} | {said[0]} | {said[1]} | {len(ends['hold'])} |"
+    promoted = ends["promote"]
+    no_better = [one for one in promoted if one.truth.mean <= 0]
+    worse = [one for one in found if one.truth.mean <= -A_POINT]
+    worse_promoted = [one for one in worse if one in promoted]
+    each = f" ({', '.join(f'{100 * one.truth.mean:+.1f}' for one in promoted)})" if promoted else ""
+    return " | ".join(
+        (
+            f"| {kind} | {len(found)} | {spread} | {len(promoted)}{each}",
+            rate(len(no_better), len(found)),
+            f"{len(worse)}, {rate(len(worse_promoted), len(worse))}",
+            f"{len(ends['reject'])}{_mean_and_highest(ends['reject'])}",
+            f"{len(ends['hold'])} |",
+        )
+    )
 
 
-def _true(found: Sequence[Judged]) -> str:
-    truths = [f"{100 * one.truth.mean:+.1f}" for one in found]
-    return f" ({', '.join(truths)})" if truths else ""
+def _mean_and_highest(found: Sequence[Judged]) -> str:
+    truths = [100 * one.truth.mean for one in found]
+    return f" ({sum(truths) / len(truths):+.1f}, {max(truths):+.1f})" if truths else ""
+
+
+def rate(count: int, of: int) -> str:
+    """In percent, with its exact interval."""
+    if not of:
+        return "none"
+    low, high = exact_interval(count, of)
+    return f"{count} ({100 * count / of:.0f} %, {100 * low:.0f} to {100 * high:.0f} %)"
+
+
+def exact_interval(count: int, of: int, level: float = 0.95) -> tuple[float, float]:
+    """The shares under which so many, or more, and so many, or fewer, are as rare as (1 - level) / 2 (Clopper and
+    Pearson 1934)."""
+    tail = (1 - level) / 2
+    low = _share(lambda share: 1 - _at_most(count - 1, of, share) - tail) if count else 0.0
+    high = _share(lambda share: tail - _at_most(count, of, share)) if count < of else 1.0
+    return low, high
+
+
+def _share(rises_through_zero: Callable[[float], float]) -> float:
+    low, high = 0.0, 1.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (low, middle) if rises_through_zero(middle) > 0 else (middle, high)
+    return low
+
+
+def _at_most(count: int, of: int, share: float) -> float:
+    return sum(comb(of, k) * share**k * (1 - share) ** (of - k) for k in range(count + 1))
 
 
 def main() -> None:
     """Train, judge, print, and write where asked to."""
     options = parser(__doc__)
-    options.add_argument("--updates", type=int, default=8)
+    options.add_argument("--updates", type=int, default=50)
     given = options.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     updates = 2 if given.quick else given.updates
