@@ -50,8 +50,8 @@ class Standing:
     Trust in users; the version of the task's champion, where it is known; those of all that have been champion, lowest
     first (candidates that were rejected use numbers up too, and succeeded nobody); and after how many successors an
     adapter's bad texts are superseded. `failing`: interactions whose answer fails an open check of the task's
-    validator, where `hard_negatives` looks after those: SFT imitates no such answer, whoever liked it. `cut`: answers
-    that were cut off, by interaction, where a pair says that its chosen text was given there.
+    validator, where `hard_negatives` looks after those: no method raises such an answer, whoever liked it. `cut`:
+    answers that were cut off, by interaction, where a pair says that its chosen text was given there.
     """
 
     trust: Trust = EVERYONE

@@ -5,8 +5,8 @@ default.
 that has fewest so far, the rarest in the pool first, and of each kind the heaviest. A cluster of prompts that only one
 example is in is no kind yet: oddities and wrong feedback look like that. A failure counts only where it
 teaches something right: it has a target or a pair, or its bad answer stands there as bad (a negative reward). A bad
-answer that was liked is never chosen for its failure, and while the learner is on, SFT imitates none that is known to
-fail a check, whoever chose it (`Row.fails_check`).
+answer that was liked is never chosen for its failure, and while the learner is on, no method raises one that is known
+to fail a check, whoever chose it (`Row.fails_check`).
 
 `expand` looks for a target where a failure has none: the champion is asked a few times, and an answer that passes the
 task's validator takes the place of the bad one, unless KTO would have too few disliked answers then. Without a
