@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from learners.errors import LearnerError
+from learners.plan import Steps
 from storage.records import Row
-from storage.records.settings import Settings
+from storage.records.settings import Settings, setting
 
 
 class UnknownMethod(LearnerError):
@@ -24,6 +25,22 @@ class UnknownMethod(LearnerError):
 
     Shows as: the reason of a failed update.
     """
+
+
+class OptimizerSettings(Settings):
+    """Settings of a method that trains by AdamW; each has defaults of its own for the first three."""
+
+    learning_rate: float
+    batch_size: int
+    steps: Steps
+    warmup: float = setting(
+        0.1, doc="Share of the steps in which the learning rate rises to its peak.", unit="share", ge=0, lt=1
+    )
+    weight_decay: float = setting(0.0, doc="Weight decay of AdamW.", unit="rate", ge=0)
+    max_grad_norm: float = setting(1.0, doc="Gradients are clipped to this norm.", unit="norm", gt=0)
+    patience: int = setting(
+        2, doc="Training stops after so many readings of the dev fold without a better one.", unit="readings", ge=1
+    )
 
 
 def _lacks_nothing(_rows: Sequence[Row]) -> str:

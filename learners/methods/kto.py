@@ -18,16 +18,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from consumers.cleaning import prompt_key
-from learners.methods import Method
+from learners.methods import Method, OptimizerSettings
 from learners.plan import MAX_STEPS, MIN_STEPS, PASSES, Steps
 from storage.records import Row
-from storage.records.settings import Settings, setting
+from storage.records.settings import setting
 
 
-class KtoSettings(Settings):
+class KtoSettings(OptimizerSettings):
     """Settings of `updates.kto`."""
 
-    beta: float = setting(0.1, doc="How strongly the adapter is held to the policy it started from.", unit="rate", gt=0)
+    beta: float = setting(
+        0.1,
+        doc="How strongly the adapter is held to the policy it started from; more, up to 1, where users err.",
+        unit="rate",
+        gt=0,
+    )
     dead_zone: float = setting(
         0.1, doc="An answer whose reward is no further from 0 than this is neither liked nor disliked.", unit="reward",
         ge=0, lt=1,
@@ -47,14 +52,6 @@ class KtoSettings(Settings):
         doc=f"Optimizer steps; auto is {PASSES} passes over the answers, at least {MIN_STEPS}, at most {MAX_STEPS}. "
         "`6 passes` is as many steps as that takes, however many answers there are.",
         unit="steps",
-    )
-    warmup: float = setting(
-        0.1, doc="Share of the steps in which the learning rate rises to its peak.", unit="share", ge=0, lt=1
-    )
-    weight_decay: float = setting(0.0, doc="Weight decay of AdamW.", unit="rate", ge=0)
-    max_grad_norm: float = setting(1.0, doc="Gradients are clipped to this norm.", unit="norm", gt=0)
-    patience: int = setting(
-        2, doc="Training stops after so many readings of the dev fold without a better one.", unit="readings", ge=1
     )
 
 

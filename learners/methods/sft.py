@@ -11,15 +11,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from learners.methods import Method
+from learners.methods import Method, OptimizerSettings
 from learners.plan import MAX_STEPS, MIN_STEPS, PASSES, Steps
 from storage.records import Row
-from storage.records.settings import Settings, setting
+from storage.records.settings import setting
 
 DEFAULT_FLOOR = 0.75
 
 
-class SftSettings(Settings):
+class SftSettings(OptimizerSettings):
     """Settings of `updates.sft`."""
 
     min_signal: Literal["auto"] | Annotated[float, Field(ge=0, le=1)] = setting(
@@ -37,14 +37,6 @@ class SftSettings(Settings):
         doc=f"Optimizer steps; auto is {PASSES} passes over the rows, at least {MIN_STEPS}, at most {MAX_STEPS}. "
         "`6 passes` is as many steps as that takes, however many rows there are.",
         unit="steps",
-    )
-    warmup: float = setting(
-        0.1, doc="Share of the steps in which the learning rate rises to its peak.", unit="share", ge=0, lt=1
-    )
-    weight_decay: float = setting(0.0, doc="Weight decay of AdamW.", unit="rate", ge=0)
-    max_grad_norm: float = setting(1.0, doc="Gradients are clipped to this norm.", unit="norm", gt=0)
-    patience: int = setting(
-        2, doc="Training stops after so many readings of the dev fold without a better one.", unit="readings", ge=1
     )
 
 

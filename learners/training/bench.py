@@ -15,6 +15,7 @@ from transformers.trainer_callback import PrinterCallback
 
 from learners.hooks.contract import Stage
 from learners.job import Phase, TrainJob
+from learners.methods import OptimizerSettings
 from learners.plan import Plan
 from learners.training.adapters import on_gpu
 from learners.training.checkpoints import PlaceKeeper, train_on
@@ -85,11 +86,8 @@ def run_trainer(bench: Bench, trainer: Any, patience: int) -> Fitted:
     return Fitted(trainer.state.global_step, losses, best)
 
 
-def trainer_arguments(directory: Path, job: TrainJob, settings: Any, steps: int) -> dict[str, Any]:
-    """For every trainer's config: nothing is saved unasked, shown or sent, or cut, shuffled and checkpointed by TRL.
-
-    `settings` are the method's own, which share the names of what an optimizer is told.
-    """
+def trainer_arguments(directory: Path, job: TrainJob, settings: OptimizerSettings, steps: int) -> dict[str, Any]:
+    """For every trainer's config: nothing is saved unasked, shown or sent, or cut, shuffled and checkpointed by TRL."""
     return {
         "output_dir": str(directory / SCRATCH),
         "seed": job.seed,
