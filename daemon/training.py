@@ -169,10 +169,10 @@ class Training:
     def _finish(self, update: Update, folder: Path) -> None:
         result = read_result(folder)
         assert isinstance(result, contract.TrainResult), "a done train job has a train result"
-        curves = _curves(folder)
         if result.try_again:
-            self._wait(update, result.reason)
+            self._retry(update, result.reason, away=True)
             return
+        curves = _curves(folder)
         if result.outcome == "failed":
             report = {**update.report, "curves": curves}
             self._fail(update, result.reason, report, known=result.outgrown, unfit=result.unfit)
@@ -213,24 +213,20 @@ class Training:
             manifest=manifest,
         )
 
-    def _retry(self, update: Update, reason: str) -> None:
-        """A crashed attempt goes back into the queue until there were too many; then its batch is set aside."""
-        attempts, most = update.attempts + 1, self._config().updates.max_attempts
-        log.warning("training attempt lost", update=update.update_id, task=update.task, reason=reason, attempt=attempts)
-        if attempts >= most:
-            self._give_up(update, attempts, reason)
-            return
-        self._queue_again(update, attempts, reason)
+    def _retry(self, update: Update, reason: str, *, away: bool = False) -> None:
+        """A crashed attempt goes back into the queue until there were too many; then its batch is set aside.
 
-    def _wait(self, update: Update, reason: str) -> None:
-        """A service that a learner asks was away: tried again after a pause, until there were too many attempts."""
+        Where a service that a learner asks was `away`, after a pause, and its batch goes back in the end."""
         attempts, most = update.attempts + 1, self._config().updates.max_attempts
         log.warning("training attempt lost", update=update.update_id, task=update.task, reason=reason, attempt=attempts)
-        if attempts >= most:
+        if attempts >= most and away:
             self._fail(update, f"{attempts} attempts failed, the last because: {reason}")
-            return
-        self._pauses.begin(update.update_id, attempts)
-        self._queue_again(update, attempts, reason)
+        elif attempts >= most:
+            self._give_up(update, attempts, reason)
+        else:
+            if away:
+                self._pauses.begin(update.update_id, attempts)
+            self._queue_again(update, attempts, reason)
 
     def _queue_again(self, update: Update, attempts: int, reason: str) -> None:
         self._store.write(
